@@ -1,0 +1,1 @@
+"""Differentiation as graph transformation: reverse and forward mode, batching, the check."""

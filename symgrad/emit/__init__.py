@@ -1,0 +1,1 @@
+"""A Program printed as NumPy source: readable, fast, standalone."""

@@ -1,0 +1,446 @@
+"""A module of generated source: entries, what they call, and the tables they share."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.emit import prelude
+from symgrad.emit.literals import quoted
+from symgrad.emit.names import safe
+from symgrad.emit.printer import Context, Printer
+from symgrad.emit.signature import Signature
+from symgrad.errors import CompileError
+from symgrad.ir.aval import format_shape
+from symgrad.ir.graph import Graph
+from symgrad.ir.node import LITERAL, Expr
+from symgrad.ir.op import OPS
+from symgrad.ir.size import Dim, Size, symbols_in
+from symgrad.plan.program import Entry, Loop, Program
+
+__all__ = [
+    "EntrySource",
+    "entry_name",
+    "leaf_names",
+    "module_source",
+    "print_entry",
+    "runtime_source",
+]
+
+_ERRORS = ("ShapeError", "DTypeError", "CompileError", "NonFiniteError")
+_TABLES = ("PARAMS", "STATES")
+_BASE_RESERVED = frozenset(
+    {"np", "base64", "threading", "params", "opt_state", "rng", "key", "residuals", "cotangent"}
+    | {"grads", "arrays", "states", "slots"}
+    | set(_ERRORS)
+    | set(_TABLES)
+    | {name for name in vars(prelude) if inspect.isfunction(getattr(prelude, name))}
+)
+
+#: prelude function -> what it mentions
+_NEEDS = {
+    "_array": ("ShapeError", "DTypeError"),
+    "_sized": ("ShapeError",),
+    "_within": ("CompileError",),
+    "_require": ("ShapeError",),
+    "_unpack": ("ShapeError", "DTypeError", "CompileError"),
+    "_key": ("CompileError",),
+    "_called": ("ShapeError", "DTypeError", "CompileError"),
+    "_finite": ("NonFiniteError",),
+}
+
+
+@dataclass
+class EntrySource:
+    """The text of one entry, and what it needs of its module.
+
+    Parameters
+    ----------
+    name, text : str
+    prelude : set of str
+        Functions of ``emit.prelude`` that it calls.
+    kernels : dict of str to function
+        What NumPy lacks.
+    constants : dict of str to str
+        Literal arrays.
+    helpers : dict of str to str
+        Functions that were generated with it.
+    arguments : dict of str to str
+        Name of an input -> that of the argument.
+    """
+
+    name: str
+    text: str = ""
+    prelude: set[str] = field(default_factory=set)
+    kernels: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    helpers: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def _kernel_names() -> frozenset[str]:
+    """What kernels, and the functions that they call, are named."""
+    return frozenset(n for op in OPS.values() for k in op.prelude() for n in k.__globals__)
+
+
+def entry_name(name: str) -> str:
+    """The user's name for a function, made safe, and no name that its source needs."""
+    made = safe(name)
+    return f"{made}_" if made in _BASE_RESERVED or made in _kernel_names() else made
+
+
+def _slot_names(leaves: Iterable[Expr]) -> set[str]:
+    """Names that the source gives to what an optimiser keeps."""
+    kinds = {str(leaf.attrs["slot"]) for leaf in leaves if "slot" in leaf.attrs}
+    return {name for kind in kinds for name in (f"SLOTS_{kind.upper()}", f"{kind}_list")}
+
+
+def leaf_names(leaves: Iterable[Expr], declared: Graph) -> dict[Expr, str]:
+    """Identifiers for leaves and literal arrays: the user's names made safe and unique."""
+    names: dict[Expr, str] = {}
+    leaves = list(leaves)
+    taken = {*_BASE_RESERVED, *_slot_names(leaves)}
+    arrays = [node for node in declared.nodes() if node.op is LITERAL and node.shape]
+    for leaf in [*leaves, *arrays]:
+        base = safe(str(leaf.attrs.get("name", "const")))
+        base = base.upper() if leaf.op is LITERAL else base
+        name, count = base, 1
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        taken.add(name)
+        names[leaf] = name
+    return names
+
+
+def _context(entry: Entry, names: dict[Expr, str]) -> Context:
+    symbols = symbols_in(*[node.shape for node in entry.nodes()])
+    # the kernels of every op that could be called keep their names
+    kernels = {k.__name__ for node in entry.nodes() for k in node.op.prelude()}
+    reserved = {*_BASE_RESERVED, *kernels, *_slot_names(entry.slots)}
+    context = Context(reserved, leaf_names=dict(names))
+    for symbol in sorted(symbols & (context.reserved | set(dir(builtins)))):
+        raise CompileError(
+            f"the size {symbol!r} bears a name that the generated source needs; rename it"
+        )
+    taken = set(names.values())
+    for leaf, name in names.items():
+        while name in symbols or name in kernels:  # a size keeps its name
+            name += "_"
+        while name != names[leaf] and name in taken:
+            name += "_"
+        context.leaf_names[leaf] = name
+    context.sizes = symbols
+    return context
+
+
+def print_entry(
+    program: Program,
+    names: dict[Expr, str],
+    arguments: Sequence[str],
+    document: str,
+    returns: Callable[[Callable[[str], str]], str],
+    bounds: dict[Expr, Size] | None = None,
+    debug: bool = False,
+    given: Sequence[Expr | str] = (),
+    writes: bool = False,
+) -> EntrySource:
+    """The source of one function.
+
+    Parameters
+    ----------
+    program : Program
+    names : dict of Expr to str
+        Identifiers of the leaves.
+    arguments : sequence of str
+        The signature, in order.
+    document : str
+        The docstring.
+    returns : callable
+        Given a function from an output's label to its source, the text after ``return``.
+    bounds : dict of Expr to Size
+        Index inputs, and the size that they must stay below.
+    debug : bool
+        Check every value for NaN and infinities.
+    given : sequence of Expr or str
+        What ``residuals`` holds, in order: nodes and the names of sizes.
+    writes : bool
+        The caller's dictionaries are updated in place.
+    """
+    entry = program.entry
+    context = _context(entry, names)
+    context.reserved |= context.sizes
+    signature = Signature(entry, context)
+    helpers: dict[str, str] = {}
+    body: list[str] = []
+    if given:
+        _unpack_residuals(given, signature, context, body)
+        seed = entry.residuals[-1]
+        if seed.dtype != np.float64:  # NumPy's float64, unlike Python's float, would decide
+            name = context.leaf_names[seed]
+            body.append(f"{name} = np.{seed.dtype.name}({name})")
+    elif entry.inputs:
+        _check_function(entry, signature, context, bounds or {}, helpers, body)
+    listed = {c for s in program.statements if isinstance(s, Loop) for c in s.columns}
+    for table, leaves, source in [
+        ("PARAMS", entry.params, "params"),
+        ("STATES", entry.states if _are_read(entry.states, entry) else [], "params"),
+        *((f"SLOTS_{name.upper()}", kind, "opt_state") for name, kind in _kinds(entry.slots)),
+    ]:
+        if leaves:
+            context.use("_unpack")
+            left = ", ".join(context.leaf_names[p] for p in leaves)
+            left = f"({left},)" if len(leaves) == 1 else left
+            if source == "opt_state" and tuple(leaves) in listed:
+                # only the loop over all parameters reads them: they need no names of their own
+                left = f"{leaves[0].attrs['slot']}_list"
+                context.lists[tuple(leaves)] = left
+                context.reserved.add(left)
+            write = ", write=True" if writes else ""
+            body += _bound(left, f'_unpack({source}, {table}, "{source}"{write})')
+    body += signature.sizes_of([*entry.params, *entry.states])
+    body += signature.checks()
+    if entry.draws and any(node in entry.draws for node in entry.nodes()) and not given:
+        context.use("_key")
+        body.append("key = _key(rng)")
+    if program.buffers:
+        _workspace(program, context, helpers, body)
+    printer = Printer(program, context, debug)
+    lines = ["    " + line for line in body]
+    statements = printer.statements()
+    if lines and statements:
+        lines.append("")
+    lines += statements
+
+    def source_of(label: str) -> str:
+        node = entry.graph.outputs[label]
+        code = printer.code(node).text
+        return f"np.array({code})" if label in program.copies else code
+
+    before = len(printer.lines)
+    result = returns(source_of)
+    lines += printer.lines[before:]
+    if result:
+        printer.lines = []
+        printer.wrapped("return ", result, "", 1)
+        lines += printer.lines
+    moved = {name: context.leaf_names[leaf] for leaf, name in names.items()}
+    if entry.inputs and not given:
+        _forget_unused(lines, context.sizes)
+    head = f"def {entry.name}({', '.join(moved.get(a, a) for a in arguments)}):"
+    text = "\n".join(
+        ['@np.errstate(all="ignore")', head, textwrap.indent(f'"""{document}"""', "    "), *lines]
+    )
+    return EntrySource(
+        entry.name,
+        text + "\n",
+        context.prelude,
+        context.kernels,
+        dict(context.constants.values()),
+        helpers,
+        {str(x.attrs["name"]): context.leaf_names[x] for x in entry.inputs},
+    )
+
+
+def _forget_unused(lines: list[str], sizes: set[str]) -> None:
+    """Sizes that no statement reads get no name."""
+    first, rest = lines[0], "\n".join(line.partition("# ")[0] for line in lines[1:])
+    left, equals, right = first.partition(" = ")
+    for size in sizes:
+        if not re.search(rf"\b{size}\b", rest):
+            left = re.sub(rf", {size}\b", ", _", left)
+    lines[0] = left + equals + right
+
+
+def _are_read(states: Sequence[Expr], entry: Entry) -> bool:
+    """Whether an entry needs the states: their values, or the sizes that they decide."""
+    read = {*entry.nodes(), *entry.commits}
+    return any(s in read or any(isinstance(d, Dim) for d in s.shape) for s in states)
+
+
+def _bound(left: str, value: str) -> list[str]:
+    """``a, b = value``, its names on lines of their own where they are many."""
+    if len(left) + len(value) < 90 or ", " not in left:
+        return [f"{left} = {value}"]
+    lines = textwrap.wrap(f"{left},", 88, break_long_words=False, break_on_hyphens=False)
+    return ["(", *(f"    {line}" for line in lines), f") = {value}"]
+
+
+def _unpack_residuals(
+    given: Sequence[Expr | str], signature: Signature, context: Context, body: list[str]
+) -> None:
+    from symgrad.emit.names import Namer
+
+    namer = Namer(signature.entry.graph, context.reserved | set(context.leaf_names.values()))
+    left = []
+    for item in given:
+        if isinstance(item, str):
+            signature.bound.add(item)
+            left.append(item)
+        elif item in context.leaf_names:
+            left.append(context.leaf_names[item])
+        else:
+            name = namer.name(item)
+            context.leaf_names[item] = name
+            left.append(name)
+    body += _bound(f"({left[0]},)" if len(left) == 1 else ", ".join(left), "residuals")
+
+
+def _check_function(
+    entry: Entry,
+    signature: Signature,
+    context: Context,
+    bounds: dict[Expr, Size],
+    helpers: dict[str, str],
+    body: list[str],
+) -> None:
+    """The checks of data in a function of their own: it is the same for every entry."""
+    inputs = [context.leaf_names[x] for x in entry.inputs]
+    lines = signature.inputs(bounds)
+    # a name that says which inputs, where it can do so without doubt
+    plain = len(inputs) <= 4 and not any("_" in name for name in inputs)
+    name = f"_check_{'_'.join(inputs)}" if plain else f"_checked_{entry.name}"
+    results = [*inputs, *sorted(signature.bound)]
+    text = [f"def {name}({', '.join(inputs)}):"]
+    text.append('    """Data as arrays of their declared dtypes and shapes; the sizes."""')
+    text += ["    " + line for line in lines]
+    text.append(f"    return {', '.join(results)}")
+    helpers[name] = "\n".join(text) + "\n"
+    body += _bound(", ".join(results), f"{name}({', '.join(inputs)})")
+
+
+def _workspace(
+    program: Program,
+    context: Context,
+    helpers: dict[str, str],
+    body: list[str],
+) -> None:
+    """A function that allocates the buffers, and the statement that fetches them."""
+    context.use("_kept")
+    sizes = sorted(symbols_in(*[buffer.shape for buffer in program.buffers]))
+    name = f"_{program.entry.name}_buffers"
+    text = [f"def {name}({', '.join(sizes)}):", '    """Memory that is kept between calls."""']
+    text.append("    return (")
+    for buffer in program.buffers:
+        dtype = "bool_" if buffer.dtype.kind == "b" else buffer.dtype.name
+        kind = "" if dtype == "float64" else f", np.{dtype}"
+        text.append(f"        np.empty({format_shape(buffer.shape)}{kind}),")
+    text.append("    )")
+    helpers[name] = "\n".join(text) + "\n"
+    names = [context.buffer(b.index) for b in program.buffers]
+    left = ", ".join(names)
+    call = ", ".join([name, *sizes])
+    body += _bound(f"({left},)" if len(names) == 1 else left, f"_kept({call})")
+    context.reserved |= set(names)
+
+
+def _kinds(slots: Sequence[Expr]) -> list[tuple[str, list[Expr]]]:
+    """Slots by what they are to the optimiser."""
+    found: dict[str, list[Expr]] = {}
+    for slot in slots:
+        found.setdefault(str(slot.attrs["slot"]), []).append(slot)
+    return list(found.items())
+
+
+def _table(name: str, leaves: Sequence[Expr]) -> str:
+    lines = [f"{name} = {{"]
+    for leaf in leaves:
+        shape = ", ".join("None" if isinstance(d, Dim) else str(d) for d in leaf.shape)
+        shape = f"({shape},)" if len(leaf.shape) == 1 else f"({shape})"
+        lines.append(f'    {quoted(str(leaf.attrs["name"]))}: ({shape}, "{leaf.dtype.name}"),')
+    return "\n".join([*lines, "}"])
+
+
+def runtime_source(
+    entries: Sequence[EntrySource],
+    params: Sequence[Expr],
+    states: Sequence[Expr],
+    slots: Sequence[Expr],
+) -> str:
+    """Tables, constants, kernels and prelude that the entries need."""
+    used: set[str] = set()
+    kernels: dict[str, Callable[..., Any]] = {}
+    constants: dict[str, str] = {}
+    for entry in entries:
+        used |= entry.prelude
+        kernels.update(entry.kernels)
+        constants.update(entry.constants)
+    errors = {e for name in used for e in _NEEDS.get(name, ())}
+    parts: list[str] = []
+    tables = [("PARAMS", params), ("STATES", states)]
+    tables += [(f"SLOTS_{name.upper()}", kind) for name, kind in _kinds(slots)]
+    shown = [_table(table, leaves) for table, leaves in tables if leaves]
+    if shown:
+        parts.append("\n\n".join(shown))
+    if constants:
+        parts.append("\n".join(f"{name} = {text}" for name, text in sorted(constants.items())))
+    for error in _ERRORS:
+        if error in errors:
+            parts.append(inspect.getsource(getattr(prelude, error)).rstrip())
+    for kernel in _closure(kernels):
+        parts.append(kernel)
+    if "_kept" in used:
+        parts.append("_memory = threading.local()")
+    for name, value in vars(prelude).items():
+        if name in used and inspect.isfunction(value):
+            parts.append(inspect.getsource(value).rstrip())
+    helpers: dict[str, str] = {}
+    for entry in entries:
+        helpers.update(entry.helpers)
+    parts += [text.rstrip() for text in helpers.values()]
+    imports = ["import numpy as np"]
+    if "_kept" in used:
+        imports.insert(0, "import threading\n")
+    body = "\n\n\n".join(parts)
+    if "base64." in body:
+        imports.insert(0, "import base64")
+    blank = "\n\n\n" if body.startswith(("class ", "def ", "@")) else "\n\n"
+    return "\n".join(imports) + (blank + body if body else "") + "\n"
+
+
+def _closure(kernels: dict[str, Callable[..., Any]]) -> list[str]:
+    """Source of kernels and of what they call in their own files, callees first."""
+    done: dict[str, str] = {}
+
+    def visit(name: str, value: Any) -> None:
+        if name in done:
+            return
+        if inspect.isfunction(value):
+            done[name] = ""
+            for other in value.__code__.co_names:
+                found = value.__globals__.get(other)
+                if found is not None and other != "np" and not inspect.ismodule(found):
+                    visit(other, found)
+            text = done.pop(name)
+            text = inspect.getsource(value).rstrip()
+            done[name] = text
+        else:
+            done[name] = f"{name} = {value!r}"
+
+    for name, kernel in sorted(kernels.items()):
+        visit(name, kernel)
+    return list(done.values())
+
+
+def module_source(
+    title: str,
+    entries: Sequence[EntrySource],
+    params: Sequence[Expr] = (),
+    states: Sequence[Expr] = (),
+    slots: Sequence[Expr] = (),
+    extra: Sequence[str] = (),
+) -> str:
+    """The whole module, as it is saved."""
+    parts = [f'"""{title}"""\n', runtime_source(entries, params, states, slots)]
+    for text in [*extra, *(entry.text for entry in entries)]:
+        parts.append("\n\n" + text)
+    return "\n".join(parts[:2]) + "".join(parts[2:])

@@ -1,0 +1,1 @@
+"""The graph: nodes, avals, symbolic sizes, the op registry, the verifier and a printer."""

@@ -1,0 +1,254 @@
+"""What an expression takes: NumPy's operators, methods and functions, looked up by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.errors import ExpressionUseError
+from symgrad.ir.op import FUNCTIONS
+
+if TYPE_CHECKING:
+    from symgrad.ir.node import Expr
+
+__all__ = ["Operators"]
+
+
+class Operators:
+    """The operators and methods of :class:`~symgrad.ir.node.Expr`.
+
+    The functions themselves are ops, a layer above: each is found in the registry by name.
+    """
+
+    __slots__ = ()
+
+    # ---- NumPy's own functions
+
+    __array_priority__ = 1000
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        fn = FUNCTIONS.get(ufunc.__name__)
+        if fn is None or method != "__call__":
+            what = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+            raise ExpressionUseError(f"{what} is not available for expressions")
+        _refuse(f"np.{ufunc.__name__}", kwargs)
+        return fn(*args)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        fn = FUNCTIONS.get(func.__name__)
+        if fn is None:
+            raise ExpressionUseError(f"np.{func.__name__} is not available for expressions")
+        return fn(*args, **_refuse(f"np.{func.__name__}", dict(kwargs)))
+
+    # ---- operators
+
+    def __add__(self, other: Any) -> Expr:
+        return _call("add", self, other)
+
+    def __radd__(self, other: Any) -> Expr:
+        return _call("add", other, self)
+
+    def __sub__(self, other: Any) -> Expr:
+        return _call("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Expr:
+        return _call("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Expr:
+        return _call("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Expr:
+        return _call("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Expr:
+        return _call("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expr:
+        return _call("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Expr:
+        return _call("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expr:
+        return _call("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Expr:
+        return _call("remainder", self, other)
+
+    def __rmod__(self, other: Any) -> Expr:
+        return _call("remainder", other, self)
+
+    def __pow__(self, other: Any) -> Expr:
+        return _call("power", self, other)
+
+    def __rpow__(self, other: Any) -> Expr:
+        return _call("power", other, self)
+
+    def __matmul__(self, other: Any) -> Expr:
+        return _call("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Expr:
+        return _call("matmul", other, self)
+
+    def __and__(self, other: Any) -> Expr:
+        return _call("bitwise_and", self, other)
+
+    def __rand__(self, other: Any) -> Expr:
+        return _call("bitwise_and", other, self)
+
+    def __or__(self, other: Any) -> Expr:
+        return _call("bitwise_or", self, other)
+
+    def __ror__(self, other: Any) -> Expr:
+        return _call("bitwise_or", other, self)
+
+    def __xor__(self, other: Any) -> Expr:
+        return _call("bitwise_xor", self, other)
+
+    def __rxor__(self, other: Any) -> Expr:
+        return _call("bitwise_xor", other, self)
+
+    def __neg__(self) -> Expr:
+        return _call("negative", self)
+
+    def __pos__(self) -> Expr:
+        return self  # type: ignore[return-value]
+
+    def __invert__(self) -> Expr:
+        return _call("invert", self)
+
+    def __abs__(self) -> Expr:
+        return _call("absolute", self)
+
+    def __lt__(self, other: Any) -> Expr:
+        return _call("less", self, other)
+
+    def __le__(self, other: Any) -> Expr:
+        return _call("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Expr:
+        return _call("greater", self, other)
+
+    def __ge__(self, other: Any) -> Expr:
+        return _call("greater_equal", self, other)
+
+    def __eq__(self, other: Any) -> Expr:  # type: ignore[override]
+        return _call("equal", self, other)
+
+    def __ne__(self, other: Any) -> Expr:  # type: ignore[override]
+        return _call("not_equal", self, other)
+
+    def __getitem__(self, index: Any) -> Expr:
+        return _call("getitem", self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise ExpressionUseError(
+            "an expression cannot be assigned to in place: expressions are immutable; "
+            "use x = x.at[index].set(value) or x = x.at[index].add(value)"
+        )
+
+    # ---- methods, as arrays have them
+
+    @property
+    def T(self) -> Expr:
+        return _call("transpose", self)
+
+    @property
+    def mT(self) -> Expr:
+        return _call("matrix_transpose", self)
+
+    @property
+    def at(self) -> Any:
+        """``x.at[index].add(v)``, ``x.at[index].set(v)``: a changed copy."""
+        return _call("at", self)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("sum", self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("mean", self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("prod", self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("max", self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("min", self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Expr:
+        return _call("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Expr:
+        return _call("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("any", self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("all", self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("argmax", self, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return _call("argmin", self, axis=axis, keepdims=keepdims)
+
+    def cumsum(self, axis: Any = None) -> Expr:
+        return _call("cumsum", self, axis=axis)
+
+    def dot(self, other: Any) -> Expr:
+        return _call("dot", self, other)
+
+    def reshape(self, *shape: Any) -> Expr:
+        return _call("reshape", self, shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Expr:
+        return _call("reshape", self, (-1,))
+
+    flatten = ravel
+
+    def transpose(self, *axes: Any) -> Expr:
+        if not axes:
+            return _call("transpose", self)
+        return _call("transpose", self, axes[0] if len(axes) == 1 else axes)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Expr:
+        return _call("swapaxes", self, axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Expr:
+        return _call("squeeze", self, axis=axis)
+
+    def repeat(self, repeats: int, axis: int | None = None) -> Expr:
+        return _call("repeat", self, repeats, axis=axis)
+
+    def take(self, indices: Any, axis: int | None = None) -> Expr:
+        return _call("take", self, indices, axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Expr:
+        return _call("clip", self, min, max)
+
+    def round(self) -> Expr:
+        return _call("round", self)
+
+    def astype(self, dtype: Any) -> Expr:
+        return _call("astype", self, dtype)
+
+
+def _refuse(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Drop NumPy's defaults from `kwargs`; whatever changes memory or masks is refused."""
+    for key in ("out", "where", "casting", "subok", "order", "signature"):
+        value = kwargs.pop(key, None)
+        if value is not None and value is not np._NoValue:
+            raise ExpressionUseError(
+                f"{name}(..., {key}=...) is not available for expressions, which are immutable"
+                + ("; use sg.where(mask, a, b)" if key == "where" else "")
+            )
+    return {k: v for k, v in kwargs.items() if v is not np._NoValue}
+
+
+def _call(name: str, *args: Any, **kwargs: Any) -> Expr:
+    made: Expr = FUNCTIONS[name](*args, **kwargs)
+    return made

@@ -1,0 +1,1 @@
+"""The public surface: declare, differentiate, compile."""

@@ -1,0 +1,34 @@
+"""The ops, a file a family; importing this package fills the registry."""
+
+import importlib
+
+FAMILIES = (
+    "leaf",
+    "arithmetic",
+    "cast",
+    "transpose",
+    "shape",
+    "creation",
+    "linspace",
+    "index",
+    "scatter",
+    "join",
+    "extend",
+    "reduce",
+    "position",
+    "statistics",
+    "linalg",
+    "exponential",
+    "selection",
+    "comparison",
+    "rounding",
+    "trigonometric",
+    "activation",
+    "cumulative",
+    "norm",
+    "softmax",
+    "einsum",
+)
+
+for _family in FAMILIES:
+    importlib.import_module(f"symgrad.ops.{_family}")

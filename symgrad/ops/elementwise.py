@@ -1,0 +1,327 @@
+"""Elementwise ops: each is a formula, from which SymPy derives what is not given."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import DTypeError
+from symgrad.ir.aval import Aval
+from symgrad.ir.code import Code
+from symgrad.ir.node import LITERAL, Expr, as_exprs, make
+from symgrad.ir.op import FUNCTIONS, Example, Op, function, register_instance
+from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
+
+__all__ = ["Elementwise", "add_cotangents", "elementwise"]
+
+DTypeRule = Callable[..., "np.dtype[Any]"]
+
+
+@lru_cache(maxsize=4096)
+def _ufunc_dtype(name: str, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
+    ufunc = getattr(np, name)
+    return ufunc.resolve_dtypes((*dtypes, None))[-1]  # type: ignore[no-any-return]
+
+
+def _like_ufunc(name: str) -> DTypeRule:
+    """The dtype that NumPy's own ufunc of this name gives."""
+
+    def rule(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        try:
+            return _ufunc_dtype(name, dtypes)
+        except TypeError:
+            shown = ", ".join(d.name for d in dtypes)
+            raise DTypeError(f"np.{name} is not defined for {shown}") from None
+
+    return rule
+
+
+def floating(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """The common dtype; integers and booleans become float64."""
+    common = np.result_type(*dtypes)
+    return common if common.kind == "f" else np.dtype(np.float64)
+
+
+def boolean(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.bool_)
+
+
+def common(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    return np.result_type(*dtypes)
+
+
+class Elementwise(Op):
+    """An op whose value at an index depends on its arguments at that index alone.
+
+    Built by :func:`elementwise`; see there for the fields.
+    """
+
+    elementwise = True
+
+    def __init__(
+        self,
+        name: str,
+        arity: int,
+        formula: str | None,
+        partials: Callable[..., Sequence[Expr | None]] | None,
+        numpy: str,
+        latex: str | None,
+        dtype: DTypeRule,
+        kernels: tuple[Callable[..., Any], ...],
+        examples: tuple[Example, ...],
+        cost: int,
+        weak: tuple[bool, ...] | None,
+        parameters: tuple[str, ...],
+        lower: Callable[..., Expr] | None,
+        check: Callable[..., None] | None = None,
+    ) -> None:
+        self.name = name  # type: ignore[misc]
+        self.arity = arity
+        self.formula = formula
+        self.partials_override = partials
+        self.template = numpy
+        self.latex_template = latex
+        self.dtype_rule = dtype
+        self.kernels = kernels
+        self.examples = examples
+        self.cost = cost
+        self.weak = weak
+        self.parameters = parameters
+        self.lowering = lower
+        self.check = check
+
+    # ---- shape and dtype
+
+    def aval(self, *args: Aval, **attrs: Any) -> Aval:
+        shape = args[0].shape if len(args) == 1 else broadcast_shapes(*[a.shape for a in args])
+        return Aval(shape, self.dtype_rule(*[a.dtype for a in args]))
+
+    def __call__(self, *args: Any) -> Expr:
+        exprs = tuple(as_exprs(args, self.weak))
+        if self.check is not None:
+            self.check(*exprs)
+        return make(self, exprs, {})
+
+    # ---- derivatives
+
+    def partials(self, node: Expr) -> Sequence[Expr | None]:
+        """d node / d argument i at each index, as expressions; None where it is zero."""
+        if self.partials_override is not None:
+            return self.partials_override(node, *node.args)
+        if self.formula is None or node.dtype.kind != "f":
+            raise DTypeError(f"{self.name} has no derivative")
+        from symgrad.symbolic.partials import partials
+
+        return partials(self, node)
+
+    def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+        out: list[Expr | None] = []
+        for arg, partial, need in zip(node.args, self.partials(node), needs, strict=True):
+            if not need or partial is None:
+                out.append(None)
+            else:
+                out.append(sum_to(_times(ct, partial), arg.shape))
+        return out
+
+    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
+        total: Expr | None = None
+        for tangent, partial in zip(tangents, self.partials(node), strict=True):
+            if tangent is None or partial is None:
+                continue
+            term = _times(tangent, partial)
+            total = term if total is None else FUNCTIONS["add"](total, term)
+        if total is not None and total.shape != node.shape:
+            total = FUNCTIONS["broadcast_to"](total, node.shape)
+        return total
+
+    def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
+        return make(self, tuple(align(args, batched, node.ndim)), {})
+
+    def lower(self, node: Expr) -> Expr:
+        assert self.lowering is not None
+        return self.lowering(*node.args)
+
+    @property
+    def composite(self) -> bool:
+        return self.lowering is not None
+
+    @property
+    def has_derivative(self) -> bool:
+        return self.partials_override is not None or self.formula is not None
+
+    # ---- emission
+
+    def numpy(self, node: Expr, *args: Code) -> Code:
+        return fill(self.template, args)
+
+    def prelude(self) -> tuple[Callable[..., Any], ...]:
+        return self.kernels
+
+    def latex(self, node: Expr, *args: str) -> str:
+        if self.latex_template is None:
+            return super().latex(node, *args)
+        return self.latex_template.format(*args)
+
+    def flops(self, node: Expr) -> int:
+        return self.cost
+
+
+def _times(ct: Expr, partial: Expr) -> Expr:
+    """ct * partial, without the product where one of them is the literal one, or minus one.
+
+    What `where` selected stays selected: where(c, a, 0) * p is where(c, a * p, 0), which is 0
+    for the element not taken even if p is NaN or infinite there.
+    """
+    if ct.op.name == "where":
+        condition, taken, other = ct.args
+        if _is_zero(other):
+            return FUNCTIONS["where"](condition, _times(taken, partial), other)  # type: ignore[no-any-return]
+        if _is_zero(taken):
+            return FUNCTIONS["where"](condition, taken, _times(other, partial))  # type: ignore[no-any-return]
+    value = _scalar(partial)
+    if value == 1:
+        return ct
+    if _scalar(ct) == 1 and ct.aval == partial.aval:  # the seed of a scalar
+        return partial
+    if value == -1:
+        return FUNCTIONS["negative"](ct)  # type: ignore[no-any-return]
+    return FUNCTIONS["multiply"](ct, partial)  # type: ignore[no-any-return]
+
+
+def _scalar(x: Expr) -> Any:
+    """The value of a scalar literal; None for anything else."""
+    return x.attrs["value"].array[()] if x.op is LITERAL and not x.shape else None
+
+
+def _is_zero(x: Expr) -> bool:
+    return bool(_scalar(x) == 0)
+
+
+def add_cotangents(a: Expr, b: Expr) -> Expr:
+    """a + b, which stays exactly 0 for elements that `where` took in neither of them."""
+    where = FUNCTIONS["where"]
+    if a.op.name == b.op.name == "where":
+        c, d = a.args[0], b.args[0]
+        if c is d:
+            return where(c, _plus(a.args[1], b.args[1]), _plus(a.args[2], b.args[2]))  # type: ignore[no-any-return]
+        if _is_zero(a.args[2]) and _is_zero(b.args[2]):
+            either = FUNCTIONS["logical_or"](c, d)
+            return where(either, FUNCTIONS["add"](a, b), a.args[2])  # type: ignore[no-any-return]
+    return FUNCTIONS["add"](a, b)  # type: ignore[no-any-return]
+
+
+def _plus(a: Expr, b: Expr) -> Expr:
+    if _is_zero(a):
+        return b
+    return a if _is_zero(b) else add_cotangents(a, b)
+
+
+_INFIX = re.compile(r"^\{0\} (\S+) \{1\}$")
+_PREFIX = re.compile(r"^([-~])\{0\}$")
+_CALL = re.compile(r"^([\w.]+)\((.*)\)$")
+#: functions that cannot write into a given array
+_WITHOUT_OUT = frozenset({"np.where"})
+
+
+def fill(template: str, args: Sequence[Code]) -> Code:
+    """A NumPy template (``"{0} + {1}"``, ``"-{0}"``, ``"np.exp({0})"``) with its arguments."""
+    if match := _INFIX.match(template):
+        return Code.infix(match[1], args[0], args[1])
+    if match := _PREFIX.match(template):
+        code = Code.prefix(match[1], args[0])
+        # ~ inverts the bits of integers: np.logical_not would be another function
+        return replace(code, call_into=("np.invert", (args[0].text,))) if match[1] == "~" else code
+    match = _CALL.match(template)
+    if match is None:
+        raise ValueError(f"not a template that the printer understands: {template}")
+    texts = [part.format(*[a.text for a in args]) for part in match[2].split(", ")]
+    into = None if match[1] in _WITHOUT_OUT else (match[1], tuple(texts))
+    return Code(f"{match[1]}({', '.join(texts)})", call_into=into)
+
+
+def elementwise(
+    *,
+    formula: str | None = None,
+    partials: Callable[..., Sequence[Expr | None]] | None = None,
+    numpy: str,
+    latex: str | None = None,
+    dtype: str | DTypeRule = floating,
+    kernels: tuple[Callable[..., Any], ...] = (),
+    examples: tuple[Example, ...] = (),
+    cost: int = 1,
+    weak: tuple[bool, ...] | None = None,
+    lower: Callable[..., Expr] | None = None,
+    name: str | None = None,
+    check: Callable[..., None] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Expr]]:
+    """Declare an elementwise op; the decorated function gives its name, arguments, docstring.
+
+    Parameters
+    ----------
+    formula : str, optional
+        The definition in SymPy's language over the argument names; derivatives come from it.
+    partials : callable, optional
+        ``(y, *args) -> one expression per argument`` (None is zero): an override that is
+        finite and exact in the tails. The suite proves it equal to what SymPy derives.
+    numpy : str
+        Template of the source: an infix or prefix operator, or one call.
+    latex : str, optional
+        Template of the equation.
+    dtype : str or callable
+        A NumPy ufunc whose dtype rule holds, or a rule; `floating` by default.
+    kernels : tuple of functions
+        What the source calls that NumPy lacks; copied into it.
+    examples : tuple of Example
+    cost : int
+        Floating point operations for each element.
+    weak : tuple of bool, optional
+        Which arguments take part in promotion.
+    lower : callable, optional
+        The op as a composition, expanded before planning.
+    name : str, optional
+        The op's name, if it is not the function's, which is not public then.
+    check : callable, optional
+        Raises for arguments whose values, known at declaration, have no meaning.
+    """
+
+    def declare(fn: Callable[..., Any]) -> Callable[..., Expr]:
+        parameters = tuple(inspect.signature(fn).parameters)
+        op = Elementwise(
+            name or fn.__name__,
+            len(parameters),
+            formula,
+            partials,
+            numpy,
+            latex,
+            _like_ufunc(dtype) if isinstance(dtype, str) else dtype,
+            kernels,
+            examples,
+            cost,
+            weak,
+            parameters,
+            lower,
+            check,
+        )
+        register_instance(op)
+
+        def call(*args: Any, **kwargs: Any) -> Expr:
+            if kwargs or len(args) != op.arity:
+                bound = inspect.signature(fn).bind(*args, **kwargs)
+                args = tuple(bound.arguments.values())
+            return op(*args)
+
+        call.__name__ = call.__qualname__ = fn.__name__
+        call.__doc__ = fn.__doc__
+        call.__module__ = fn.__module__
+        call.__wrapped__ = fn  # type: ignore[attr-defined]
+        call.op = op  # type: ignore[attr-defined]
+        # an op of another name stands behind a function that canonicalises its arguments
+        return call if name else function(call)
+
+    return declare

@@ -1,0 +1,85 @@
+"""The reference interpreter: each node by itself, by the very source that would be emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.ir.code import Code
+from symgrad.ir.graph import topological
+from symgrad.ir.node import LITERAL, SIZE, Expr
+from symgrad.ir.size import Size
+
+__all__ = ["evaluate", "evaluate_node"]
+
+Array = np.ndarray[Any, Any]
+
+
+@lru_cache(maxsize=4096)
+def _compiled(source: str, kernels: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
+    namespace: dict[str, Any] = {"np": np}
+    for kernel in kernels:
+        # a kernel may call others of its file
+        namespace.update(kernel.__globals__)
+    exec(source, namespace)
+    return namespace["run"]  # type: ignore[no-any-return]
+
+
+def evaluate_node(node: Expr, args: Sequence[Any], sizes: Mapping[str, int] | None = None) -> Array:
+    """The value of one node from those of its arguments."""
+    sizes = sizes or {}
+    if node.op is LITERAL:
+        return node.attrs["value"].array  # type: ignore[no-any-return]
+    if node.op is SIZE:
+        return np.asarray(node.attrs["size"].evaluate(sizes), node.dtype)
+    names = [f"a{i}" for i in range(len(args))]
+    codes = [Code(name) for name in names]
+    signature = ", ".join([*names, *(f"{s}=None" for s in sizes)])
+    if node.op.updates:
+        body = f"    out = a0.copy()\n    {node.op.update(node, 'out', *codes)}\n    return out"
+    else:
+        body = f"    return {node.op.numpy(node, *codes).text}"
+    run = _compiled(f"def run({signature}):\n{body}\n", node.op.prelude())
+    with np.errstate(all="ignore"):
+        return np.asarray(run(*args, **sizes), node.dtype)
+
+
+def evaluate(outputs: Sequence[Expr], env: Mapping[Expr, Any]) -> list[Array]:
+    """Values of expressions, given those of their leaves: slow, plain, an oracle for tests.
+
+    Sizes are read from the shapes of the leaves in `env`.
+    """
+    values: dict[Expr, Array] = {}
+    sizes: dict[str, int] = {}
+    for leaf, value in env.items():
+        array = np.asarray(value, leaf.dtype)
+        values[leaf] = array
+        for declared, actual in zip(leaf.shape, array.shape, strict=True):
+            _bind(sizes, declared, actual)
+    return _run(outputs, values, sizes)
+
+
+def _run(
+    outputs: Sequence[Expr], values: dict[Expr, Array], sizes: Mapping[str, int]
+) -> list[Array]:
+    """Values of expressions; `values` holds those that are known, and is extended in place."""
+    for node in topological(outputs, stop=values.__contains__):
+        if node in values:
+            continue
+        if node.op.composite:
+            values[node] = _run([node.op.lower(node)], values, sizes)[0]
+        else:
+            values[node] = evaluate_node(node, [values[a] for a in node.args], sizes)
+    return [values[out] for out in outputs]
+
+
+def _bind(sizes: dict[str, int], declared: Size, actual: int) -> None:
+    if isinstance(declared, int):
+        if declared != actual:
+            raise ValueError(f"a size is {actual}, declared {declared}")
+        return
+    if str(declared) in declared.symbols:
+        sizes[str(declared)] = actual

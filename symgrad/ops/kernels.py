@@ -1,0 +1,100 @@
+"""Elementwise functions that NumPy lacks, each finite and accurate far into its tails.
+
+The compiler copies the source of these functions into the modules that it generates, so each uses
+NumPy, other kernels and module-level tuples only. All share one contract: ``name(x, out=None)``
+takes arrays or scalars, writes to ``out`` if given (which may be ``x`` itself), computes in the
+precision of ``x`` (integers and booleans become float64), and gives no floating-point warning.
+"""
+
+# ufuncs that are given out= are typed as Any
+# mypy: disable-error-code="no-any-return"
+
+import numpy as np
+
+__all__ = [
+    "as_floating",
+    "deliver",
+    "expm1_over_x",
+    "gelu_tanh",
+    "log1mexp",
+    "log1p_over_x",
+    "log_sigmoid",
+    "sigmoid",
+    "silu",
+    "softplus",
+]
+
+
+def as_floating(x: np.ndarray) -> np.ndarray:
+    """Give x as an array of floats; integers and booleans become float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def deliver(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """Give y as a ufunc would: in out if there is one, as a scalar if y has no axes."""
+    if out is None:
+        return y[()]
+    np.copyto(out, y, casting="same_kind")
+    return out
+
+
+def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """1 / (1 + e^-x) = e^min(x, 0) / (1 + e^-|x|), in which nothing overflows."""
+    x = as_floating(x)
+    return np.divide(np.exp(np.minimum(x, 0)), 1 + np.exp(-np.abs(x)), out=out)
+
+
+def softplus(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 + e^x) = max(x, 0) + log1p(e^-|x|)."""
+    x = as_floating(x)
+    return np.add(np.maximum(x, 0), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def log_sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 / (1 + e^-x)) = min(x, 0) - log1p(e^-|x|)."""
+    x = as_floating(x)
+    return np.subtract(np.minimum(x, 0), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def log1mexp(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 - e^-x) for x >= 0: log(-expm1(-x)) up to log 2, log1p(-e^-x) beyond (Maechler)."""
+    x = as_floating(x)
+    small = x < 0.6931471805599453
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        y = -np.where(small, np.expm1(-x), np.exp(-x))
+        y = np.where(small, np.log(y), np.log1p(y))
+    return deliver(y, out)
+
+
+def silu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """x / (1 + e^-x), 0 at -inf; x e^x below -80 is (x e^-80) e^(x + 80), lest e^x underflow."""
+    x = as_floating(x)
+    y = np.maximum(x, -2000) * np.exp(np.clip(x, -80, 0)) * np.exp(np.minimum(x + 80, 0))
+    return np.divide(y, 1 + np.exp(-np.abs(x)), out=out)
+
+
+def gelu_tanh(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """x (1 + tanh u) / 2 = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3) (Hendrycks)."""
+    x = as_floating(x)
+    z = np.clip(x, -40, 40)
+    v = z * (1.5957691216057308 + 0.07135481627260025 * z * z)
+    y = np.maximum(x, -40) * np.exp(np.clip(v, -80, 0)) * np.exp(np.minimum(v + 80, 0))
+    return np.divide(y, 1 + np.exp(-np.abs(v)), out=out)
+
+
+def expm1_over_x(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """(e^x - 1) / x, 1 at 0; beyond 80 (e^80 / x) e^(x - 80), which overflows no sooner than it."""
+    x = as_floating(x)
+    z = np.minimum(x, 1000)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        y = np.where(x < 80, np.expm1(x) / x, 5.54062238439351e34 / z * np.exp(z - 80))
+    return deliver(np.where(x == 0, 1, y), out)
+
+
+def log1p_over_x(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 + x) / x, 1 at 0, and 0 at inf."""
+    x = as_floating(x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.log1p(np.minimum(x, np.finfo(x.dtype).max)) / x
+    return deliver(np.where(x == 0, 1, y), out)

@@ -1,0 +1,225 @@
+"""Trigonometric and hyperbolic functions, their inverses, atan2 and hypot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.ir.node import Expr
+from symgrad.ir.op import FUNCTIONS, Example
+from symgrad.ops.elementwise import elementwise
+from symgrad.ops.selection import where
+
+
+def _examples(build: Any, reference: Any, **kwargs: Any) -> tuple[Example, ...]:
+    return tuple(Example(build, reference, (shape,), **kwargs) for shape in ((3, 4), ()))
+
+
+@elementwise(
+    formula="sin(x)",
+    numpy="np.sin({0})",
+    latex=r"\sin {0}",
+    dtype="sin",
+    cost=15,
+    examples=_examples(lambda x: sin(x), np.sin),
+)
+def sin(x: Any) -> Any:
+    """Sine.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x = sg.input("x", ())
+    >>> sg.grad(sg.sin(x), x) is sg.cos(x)
+    True
+    """
+
+
+@elementwise(
+    formula="cos(x)",
+    numpy="np.cos({0})",
+    latex=r"\cos {0}",
+    dtype="cos",
+    cost=15,
+    examples=_examples(lambda x: cos(x), np.cos),
+)
+def cos(x: Any) -> Any:
+    """Cosine."""
+
+
+@elementwise(
+    formula="tan(x)",
+    numpy="np.tan({0})",
+    latex=r"\tan {0}",
+    dtype="tan",
+    cost=20,
+    examples=_examples(lambda x: tan(x), np.tan, domain=((-1.2, 1.2),)),
+)
+def tan(x: Any) -> Any:
+    """Tangent."""
+
+
+@elementwise(
+    formula="asin(x)",
+    numpy="np.arcsin({0})",
+    latex=r"\arcsin {0}",
+    dtype="arcsin",
+    cost=20,
+    examples=_examples(lambda x: arcsin(x), np.arcsin, domain=((-0.9, 0.9),)),
+)
+def arcsin(x: Any) -> Any:
+    """Inverse sine."""
+
+
+@elementwise(
+    formula="acos(x)",
+    numpy="np.arccos({0})",
+    latex=r"\arccos {0}",
+    dtype="arccos",
+    cost=20,
+    examples=_examples(lambda x: arccos(x), np.arccos, domain=((-0.9, 0.9),)),
+)
+def arccos(x: Any) -> Any:
+    """Inverse cosine."""
+
+
+@elementwise(
+    formula="atan(x)",
+    numpy="np.arctan({0})",
+    latex=r"\arctan {0}",
+    dtype="arctan",
+    cost=20,
+    examples=_examples(lambda x: arctan(x), np.arctan),
+)
+def arctan(x: Any) -> Any:
+    """Inverse tangent."""
+
+
+@elementwise(
+    formula="sinh(x)",
+    numpy="np.sinh({0})",
+    latex=r"\sinh {0}",
+    dtype="sinh",
+    cost=20,
+    examples=_examples(lambda x: sinh(x), np.sinh),
+)
+def sinh(x: Any) -> Any:
+    """Hyperbolic sine."""
+
+
+@elementwise(
+    formula="cosh(x)",
+    numpy="np.cosh({0})",
+    latex=r"\cosh {0}",
+    dtype="cosh",
+    cost=20,
+    examples=_examples(lambda x: cosh(x), np.cosh),
+)
+def cosh(x: Any) -> Any:
+    """Hyperbolic cosine."""
+
+
+@elementwise(
+    formula="tanh(x)",
+    # Of the result alone, so that x need not be kept. Its error is that of the result, an ulp
+    # of 1; 1 / cosh(x)^2 would be exact to the last bits in the far tails, at ten times the cost.
+    partials=lambda out, x: (1 - out * out,),
+    numpy="np.tanh({0})",
+    latex=r"\tanh {0}",
+    dtype="tanh",
+    cost=15,
+    examples=_examples(lambda x: tanh(x), np.tanh),
+)
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent."""
+
+
+@elementwise(
+    formula="asinh(x)",
+    numpy="np.arcsinh({0})",
+    latex=r"\operatorname{{arsinh}} {0}",
+    dtype="arcsinh",
+    cost=25,
+    examples=_examples(lambda x: arcsinh(x), np.arcsinh),
+)
+def arcsinh(x: Any) -> Any:
+    """Inverse hyperbolic sine."""
+
+
+@elementwise(
+    formula="acosh(x)",
+    numpy="np.arccosh({0})",
+    latex=r"\operatorname{{arcosh}} {0}",
+    dtype="arccosh",
+    cost=25,
+    examples=_examples(lambda x: arccosh(x), np.arccosh, domain=((1.2, 4.0),)),
+)
+def arccosh(x: Any) -> Any:
+    """Inverse hyperbolic cosine."""
+
+
+@elementwise(
+    formula="atanh(x)",
+    numpy="np.arctanh({0})",
+    latex=r"\operatorname{{artanh}} {0}",
+    dtype="arctanh",
+    cost=25,
+    examples=_examples(lambda x: arctanh(x), np.arctanh, domain=((-0.9, 0.9),)),
+)
+def arctanh(x: Any) -> Any:
+    """Inverse hyperbolic tangent."""
+
+
+def _radius(r: Expr) -> Expr:
+    """A divisor for what is 0 where r is, so that derivatives at the origin are 0."""
+    return where(r == 0, 1, r)
+
+
+def _arctan2_partials(out: Expr, y: Expr, x: Expr) -> tuple[Expr, Expr]:
+    # divided twice by the radius: its square overflows and underflows long before
+    r = _radius(hypot(x, y))
+    return x / r / r, -(y / r / r)
+
+
+@elementwise(
+    formula="atan2(y, x)",
+    partials=_arctan2_partials,
+    numpy="np.arctan2({0}, {1})",
+    latex=r"\operatorname{{atan2}}\left({0}, {1}\right)",
+    dtype="arctan2",
+    cost=25,
+    examples=tuple(
+        Example(
+            lambda y, x: arctan2(y, x),
+            np.arctan2,
+            shapes,
+            domain=((0.3, 2.0), (-2.0, 2.0)),
+        )
+        for shapes in (((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)))
+    ),
+)
+def arctan2(y: Any, x: Any) -> Any:
+    """The angle of the point (x, y), in (-pi, pi]; its gradient at the origin is 0."""
+
+
+@elementwise(
+    formula="sqrt(x**2 + y**2)",
+    partials=lambda out, x, y: (x / _radius(out), y / _radius(out)),
+    numpy="np.hypot({0}, {1})",
+    latex=r"\sqrt{{{0}^2 + {1}^2}}",
+    dtype="hypot",
+    cost=10,
+    examples=tuple(
+        Example(lambda x, y: hypot(x, y), np.hypot, shapes, domain=((0.3, 2.0), (-2.0, 2.0)))
+        for shapes in (((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)))
+    ),
+)
+def hypot(x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2) without overflow; its gradient at the origin is 0."""
+
+
+# NumPy 2 has these names, too
+for _name in ("sin", "cos", "tan", "sinh", "cosh", "tanh"):
+    FUNCTIONS[f"a{_name}"] = FUNCTIONS[f"arc{_name}"]
+FUNCTIONS["atan2"] = arctan2

@@ -1,0 +1,364 @@
+"""The planner: which values get a statement, which memory they live in, what is written over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from symgrad.ir.code import Code
+from symgrad.ir.graph import topological
+from symgrad.ir.node import LITERAL, SIZE, Expr
+from symgrad.ir.op import Op
+from symgrad.plan.loops import roll
+from symgrad.plan.names import given_name, is_backward, scope_of
+from symgrad.plan.program import Buffer, Commit, Compute, Entry, Loop, Program, Section
+
+__all__ = ["plan"]
+
+#: operations that one readable statement may nest
+_NESTED = 6
+#: a transpose of a name costs nothing, wherever it stands
+_TRANSPOSE = "transpose"
+
+
+def _schedule(entry: Entry, given: set[Expr]) -> list[Expr]:
+    """The order of computation: outputs, gradients, what updates share, then update by update."""
+    seen: set[Expr] = set()
+    roots = [*entry.graph.outputs.values(), *entry.seam]
+    order = topological(roots, stop=given.__contains__, seen=seen)
+    if entry.groups:
+        times: Counter[Expr] = Counter()
+        for leaves in entry.groups:
+            times.update(topological([entry.commits[leaf] for leaf in leaves], seen=set(seen)))
+        shared = [node for node in times if times[node] > 1]
+        order += topological(shared, stop=given.__contains__, seen=seen)
+    return order + topological(entry.commits.values(), stop=given.__contains__, seen=seen)
+
+
+def is_atom(node: Expr) -> bool:
+    """Whether a node is written as it stands: a number, a size, a leaf."""
+    return node.op is LITERAL or node.op is SIZE or (node.op.identity and "name" in node.attrs)
+
+
+def _is_filled(node: Expr) -> bool:
+    """Whether a node is an array full of one number, made in one call."""
+    return node.op.name in ("zeros", "ones", "full") and node.closed
+
+
+@dataclass
+class _Storage:
+    """Memory that one or several (by views) materialised nodes live in."""
+
+    root: Expr
+    external: bool
+    unread: int = 0
+    buffer: Buffer | None = None
+    leaves: bool = field(default=False)
+
+
+class _Planner:
+    def __init__(self, entry: Entry, keep_buffers: bool, every: bool) -> None:
+        self.entry = entry
+        self.kept = keep_buffers
+        self.every = every
+        self.graph = entry.graph
+        outputs = [*entry.graph.outputs.values(), *entry.commits.values()]
+        given = set(entry.residuals)
+        self.order = _schedule(entry, given)
+        self.given = given
+        self.uses: Counter[Expr] = Counter()
+        for node in self.order:
+            if node not in given:
+                self.uses.update(node.args)
+        self.uses.update(outputs)
+        self.results = set(outputs)
+        self.targets = {node: leaf for leaf, node in entry.commits.items()}
+        self.committed: set[Expr] = set()
+        self.seam = {node for node in entry.seam if not node.closed}
+        self.weight: dict[Expr, int] = {}
+        self.materialised: set[Expr] = set()
+        self.storage: dict[Expr, _Storage] = {}
+        self.reads: dict[Expr, list[Expr]] = {}
+        self.writes: dict[Op, bool] = {}
+        self.statements: list[Compute | Section | Commit] = []
+        self.buffers: list[Buffer] = []
+        self.free: dict[tuple[object, ...], list[Buffer]] = {}
+        self.copies: set[str] = set()
+
+    # ---- which nodes get a statement
+
+    def decide(self) -> None:
+        bases: set[Expr] = set()
+        based = Counter(n.args[0] for n in self.order if n.op.updates and n not in self.given)
+        for base, times in based.items():
+            # zeros are made anew for each array that is written into them, never copied
+            if self.uses[base] == 1 or (self.uses[base] == times and _is_filled(base)):
+                bases.add(base)
+        for node in self.order:
+            if is_atom(node) or node in self.given:
+                if not (node.op is LITERAL or node.op is SIZE):
+                    self.materialised.add(node)
+                continue
+            weight = 1 + sum(self.weight.get(a, 0) for a in node.args if a not in self.materialised)
+            self.weight[node] = weight
+            if self._stands_alone(node, weight, node in bases):
+                self.materialised.add(node)
+
+    def _stands_alone(self, node: Expr, weight: int, is_base: bool) -> bool:
+        if node.op.updates or node in self.targets or node in self.seam:
+            return True
+        if is_base and (_is_filled(node) or not self.kept) and not self._is_named(node):
+            return False  # made under the name of what updates it
+        free_view = node.op.name == _TRANSPOSE and node.args[0] in self.materialised
+        if free_view and node not in self.results:
+            return False
+        if node in self.results and self.entry.commits:
+            return True  # computed before anything that it reads is overwritten
+        if self.uses[node] > 1:
+            return not (node.op.is_view(node) and weight == 1 and node.op.name == _TRANSPOSE)
+        if node in self.results and self.kept and node.ndim:
+            return True
+        if given_name(self.graph, node) is not None and node.op.name != "named":
+            return True
+        if (self.every or (self.kept and node.ndim)) and not node.op.is_view(node):
+            return True
+        return weight >= _NESTED
+
+    def _is_named(self, node: Expr) -> bool:
+        return given_name(self.graph, node) is not None
+
+    # ---- memory
+
+    def _storage_of(self, node: Expr) -> _Storage:
+        found = self.storage.get(node)
+        if found is not None:
+            return found
+        external = is_atom(node) or node in self.given
+        if not external and node.op.is_view(node) and node.args:
+            base = node.args[0]
+            while base not in self.materialised and base.args and base.op.is_view(base):
+                base = base.args[0]
+            if base in self.materialised or is_atom(base):
+                found = self._storage_of(base)
+                self.storage[node] = found
+                return found
+        # what is broadcast is read-only
+        found = _Storage(node, external or node.op.name == "broadcast_to")
+        self.storage[node] = found
+        return found
+
+    def _read(self, nodes: Iterable[Expr]) -> list[Expr]:
+        """The materialised nodes that the source of `nodes` mentions, each time that it does."""
+        found: list[Expr] = []
+        for node in nodes:
+            if node in self.materialised:
+                found.append(node)
+            else:
+                found += self.reads.get(node, ())
+        return found
+
+    def run(self) -> Program:
+        self.decide()
+        for node in self.order:
+            if node not in self.materialised and not is_atom(node):
+                self.reads[node] = self._read(node.args)
+        self._count_reads()
+        section: tuple[str, bool] | None = None
+        pending = set(self.seam)
+        start = None
+        for node in self.order:
+            pending.discard(node)
+            if node not in self.materialised or is_atom(node) or node in self.given:
+                continue
+            if self.entry.commits and start is None and not pending and node not in self.seam:
+                self.statements.append(Section("", False, "update"))
+                start = len(self.statements)
+            scope = None if start is not None else scope_of(self.graph, node)
+            if node.op.updates and node.args[0].op.updates:
+                scope = None  # more of what the statement before began
+            if scope is not None:
+                here = (scope, is_backward(self.graph, node))
+                if here != section:
+                    section = here
+                    self.statements.append(Section(*here))
+            self._statement(node)
+        for leaf, node in self.entry.commits.items():
+            if leaf not in self.committed:
+                self.statements.append(Commit(leaf, node))
+        self._find_copies()
+        statements: list[Compute | Section | Commit | Loop] = list(self.statements)
+        program = Program(
+            self.entry, statements, self.materialised, self.buffers, self.copies, self.kept
+        )
+        if start is not None:
+            roll(program, self.entry.groups, start)
+        return program
+
+    def _count_reads(self) -> None:
+        for node in self.order:
+            if node in self.materialised and node not in self.given:
+                for read in self._read(node.args):
+                    self._storage_of(read).unread += 1
+        for read in self._read(self.results):  # returned or committed: read after everything
+            storage = self._storage_of(read)
+            storage.unread += 1
+            storage.leaves = True
+
+    def _statement(self, node: Expr) -> None:
+        statement = Compute(node)
+        dying: dict[Expr, None] = {}  # in order
+        own = self._storage_of(node)
+        for read in self._read(node.args):
+            storage = self._storage_of(read)
+            storage.unread -= 1
+            if storage.unread == 0 and not storage.external and storage is not own:
+                dying[read] = None
+        if self._commits(statement):
+            pass
+        elif node.op.updates:
+            self._place_update(statement, dying)
+        elif not node.op.is_view(node):
+            self._place(statement, dying)
+        for read in dying:
+            self._release(self._storage_of(read))
+        self.statements.append(statement)
+
+    def _commits(self, statement: Compute) -> bool:
+        """Write a new value straight into its leaf, once nothing reads the old one any more."""
+        leaf = self.targets.get(statement.node)
+        if leaf is None or leaf is statement.node or leaf in self.committed:
+            return False
+        if self._storage_of(leaf).unread or statement.node.op.updates:
+            return False
+        statement.how, statement.over = "commit", leaf
+        self._storage_of(statement.node).external = True
+        self.committed.add(leaf)
+        return True
+
+    def _place(self, statement: Compute, dying: dict[Expr, None]) -> None:
+        node = statement.node
+        if node.op.elementwise and (self.kept or given_name(self.graph, node) is None):
+            for i, arg in enumerate(node.args):
+                if arg in dying and self._can_take_over(node, arg, i):
+                    self._take_over(statement, arg)
+                    return
+        if self.kept and node.ndim and self._writes_into(node):
+            own = self._storage_of(node)
+            if not own.leaves:
+                statement.how, statement.buffer = "into", self._buffer(node)
+                own.buffer = statement.buffer
+
+    def _can_take_over(self, node: Expr, arg: Expr, position: int) -> bool:
+        storage = self._storage_of(arg)
+        if storage.root is not arg or arg.shape != node.shape or arg.dtype != node.dtype:
+            return False
+        if not node.ndim:
+            return False
+        if self.kept:
+            # memory that is kept never leaves the function
+            return self._writes_into(node) and not (
+                self._storage_of(node).leaves and storage.buffer is not None
+            )
+        # a person updates what has no name, or a gradient; and only from the left
+        name = given_name(self.graph, arg)
+        return (
+            position == 0
+            and node.op.name in _AUGMENTED
+            and (name is None or is_backward(self.graph, arg))
+        )
+
+    def _take_over(self, statement: Compute, arg: Expr) -> None:
+        old, own = self._storage_of(arg), self._storage_of(statement.node)
+        statement.how, statement.over = "reuse", arg
+        own.buffer, old.buffer = old.buffer, None
+
+    def _place_update(self, statement: Compute, dying: dict[Expr, None]) -> None:
+        node = statement.node
+        base = node.args[0]
+        statement.how = "update"
+        if not node.ndim:
+            return  # a number has no memory to write into: an array is made of it
+        if base in dying and self._storage_of(base).root is base:
+            old, own = self._storage_of(base), self._storage_of(node)
+            if old.buffer is None or not own.leaves:
+                statement.over = base
+                own.buffer, old.buffer = old.buffer, None
+                return
+        own = self._storage_of(node)
+        if self.kept and node.ndim and not own.leaves and base in self.materialised:
+            statement.buffer = own.buffer = self._buffer(node)
+
+    def _writes_into(self, node: Expr) -> bool:
+        if not node.args:
+            return False
+        if not node.op.elementwise:
+            return self._takes_out(node)
+        found = self.writes.get(node.op)
+        if found is None:
+            found = self.writes[node.op] = self._takes_out(node)
+        return found
+
+    @staticmethod
+    def _takes_out(node: Expr) -> bool:
+        code = node.op.numpy(node, *[Code(f"a{i}") for i in range(len(node.args))])
+        return code.call_into is not None
+
+    def _buffer(self, node: Expr) -> Buffer:
+        free = self.free.get((node.shape, node.dtype))
+        if free:
+            return free.pop()
+        buffer = Buffer(len(self.buffers), node.shape, node.dtype)
+        self.buffers.append(buffer)
+        return buffer
+
+    def _release(self, storage: _Storage) -> None:
+        if storage.buffer is not None:
+            key = (storage.buffer.shape, storage.buffer.dtype)
+            self.free.setdefault(key, []).append(storage.buffer)
+            storage.buffer = None
+
+    def _find_copies(self) -> None:
+        """Outputs that would share memory with the caller's arrays, or with each other."""
+        taken: set[int] = set()
+        for name, node in self.graph.outputs.items():
+            if name in self.entry.handed_on:
+                continue
+            if node.op is LITERAL:
+                if node.ndim:
+                    self.copies.add(name)
+                continue
+            base = node
+            while base.args and base.op.is_view(base) and base.op.name != "broadcast_to":
+                base = base.args[0]
+            if base.op.name == "broadcast_to":  # read-only, and one number for many
+                self.copies.add(name)
+                continue
+            base = node
+            while base not in self.materialised and base.args and base.op.is_view(base):
+                base = base.args[0]
+            if base.op is LITERAL or base.op is SIZE:
+                self.copies.add(name)
+                continue
+            storage = self._storage_of(base)
+            if storage.external or id(storage) in taken:
+                self.copies.add(name)
+            taken.add(id(storage))
+
+
+_AUGMENTED = {"add", "subtract", "multiply", "divide"}
+
+
+def plan(entry: Entry, keep_buffers: bool, every: bool = False) -> Program:
+    """Order, storage and statements of an entry.
+
+    Parameters
+    ----------
+    entry : Entry
+    keep_buffers : bool
+        Write results with ``out=`` into buffers kept between calls (the fast style), or into
+        fresh arrays under readable names.
+    every : bool
+        Give every value a statement of its own, so that each can be checked.
+    """
+    return _Planner(entry, keep_buffers, every).run()

@@ -1,0 +1,131 @@
+"""The Program: a list of statements over named storage, between a graph and its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from symgrad.ir.graph import Graph, topological
+from symgrad.ir.node import Check, Expr
+from symgrad.ir.size import Size
+
+__all__ = ["Buffer", "Commit", "Compute", "Entry", "Loop", "Program", "Section"]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Memory that a function keeps between calls, for each thread and set of sizes."""
+
+    index: int
+    shape: tuple[Size, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass
+class Entry:
+    """What is to become one function.
+
+    Parameters
+    ----------
+    name : str
+    graph : Graph
+        Simplified and lowered; its outputs are what the entry computes, in order.
+    inputs : list of Expr
+        Data, in the order of the function's arguments.
+    params, states, slots : list of Expr
+        Leaves that live in dictionaries of the caller's.
+    commits : dict of Expr to Expr
+        Leaf -> its new value, written in place at the end.
+    residuals : list of Expr
+        Nodes that the entry is given instead of computing them.
+    seam : list of Expr
+        Gradients that stand between backward and update: computed before any commit.
+    groups : list of lists of Expr
+        The leaves that are committed together, for each parameter.
+    handed_on : set of str
+        Labels of outputs that another entry is given: they may share the caller's memory.
+    """
+
+    name: str
+    graph: Graph
+    inputs: list[Expr]
+    params: list[Expr] = field(default_factory=list)
+    states: list[Expr] = field(default_factory=list)
+    slots: list[Expr] = field(default_factory=list)
+    commits: dict[Expr, Expr] = field(default_factory=dict)
+    residuals: list[Expr] = field(default_factory=list)
+    seam: list[Expr] = field(default_factory=list)
+    groups: list[list[Expr]] = field(default_factory=list)
+    checks: tuple[Check, ...] = ()
+    #: numbers of the random draws in the declared model, the same in all its entries
+    draws: dict[Expr, int] = field(default_factory=dict)
+    #: scope -> the mathematics of what is declared in it
+    equations: dict[str, str] = field(default_factory=dict)
+    handed_on: set[str] = field(default_factory=set)
+
+    def nodes(self) -> list[Expr]:
+        """All that the entry returns or commits, and what it is made of."""
+        return topological([*self.graph.outputs.values(), *self.commits.values()])
+
+
+@dataclass
+class Compute:
+    """One statement: the value of `node`, with what is inlined into it.
+
+    ``how`` is
+
+    - ``"fresh"``: a new array or number, or a view;
+    - ``"into"``: written into the kept `buffer`;
+    - ``"reuse"``: written over `over`, an operand that nobody reads afterwards;
+    - ``"update"``: `over` (or a copy, or what its own expression makes) is changed in place;
+    - ``"commit"``: written into the caller's own array, the leaf `over`.
+    """
+
+    node: Expr
+    how: str = "fresh"
+    buffer: Buffer | None = None
+    over: Expr | None = None
+
+
+@dataclass
+class Section:
+    """A heading: the following statements belong to `scope`, forward or backward."""
+
+    scope: str
+    backward: bool
+    title: str = ""
+
+
+@dataclass
+class Commit:
+    """The new value of a leaf of the caller's, written into its own memory."""
+
+    leaf: Expr
+    node: Expr
+
+
+@dataclass
+class Loop:
+    """The same update for several parameters, written once.
+
+    ``columns`` are the leaves and values that differ, ``buffers`` the memory that they use: one
+    tuple a column, an item a parameter. ``body`` is the update of the first.
+    """
+
+    columns: list[tuple[Expr, ...]]
+    buffers: list[tuple[Buffer, ...]]
+    body: list[Compute | Commit]
+
+
+@dataclass
+class Program:
+    """Statements in order; which nodes have a name of their own; the buffers that are kept."""
+
+    entry: Entry
+    statements: list[Compute | Section | Commit | Loop]
+    materialised: set[Expr]
+    buffers: list[Buffer]
+    copies: set[str]
+    kept: bool

@@ -1,0 +1,22 @@
+"""Rewriting: patterns, the engine, and the tables of rules.
+
+Importing this package fills :data:`~symgrad.rewrite.engine.RULES`.
+"""
+
+from symgrad.rewrite import algebra, folding, indexing, products, shape, softmax, stability
+from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
+
+__all__ = [
+    "RULES",
+    "Rule",
+    "algebra",
+    "folding",
+    "indexing",
+    "products",
+    "rewrite",
+    "rewrite_exprs",
+    "rule",
+    "shape",
+    "softmax",
+    "stability",
+]

@@ -1,0 +1,373 @@
+"""Logarithms of positive expressions: e = exp(L), where L neither overflows nor underflows.
+
+An analysis instead of a list of spellings: products, quotients, powers, sums, reductions and views
+of exponentials each say what their logarithm is in terms of the logarithms of their parts.
+"""
+
+# ops in the language of rules are typed as Any
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symgrad.ir.graph import rebuild, topological
+from symgrad.ir.node import Expr, literal
+from symgrad.ir.size import product
+from symgrad.rewrite.pattern import (
+    absolute,
+    log,
+    log1mexp,
+    log1p,
+    log_softmax,
+    logaddexp,
+    logsumexp,
+    maximum,
+    minimum,
+    sinh,
+    softplus,
+    square,
+    where,
+)
+from symgrad.rewrite.pattern import sum as sum_
+from symgrad.rewrite.scalars import difference, number, scaled
+
+if TYPE_CHECKING:
+    from symgrad.rewrite.engine import Rewriter
+
+__all__ = ["LogForm", "log_form"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogForm:
+    """The logarithm of an expression.
+
+    Parameters
+    ----------
+    log : Expr
+        Of the same shape and dtype as the expression.
+    sure : bool
+        The expression is known to be >= 0 everywhere. Otherwise it is so only where its
+        logarithm exists: enough below a log, not in a term of a sum.
+    hot : bool
+        The expression holds an exponential, so that it can overflow or underflow.
+    scale, rest : Expr, optional
+        The expression as ``exp(scale) * rest``, where `rest` may be negative: two such factors
+        may have a positive product though neither has a logarithm.
+    """
+
+    log: Expr
+    sure: bool = True
+    hot: bool = True
+    scale: Expr | None = None
+    rest: Expr | None = None
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the expression is the literal 1."""
+        return number(self.log) == 0
+
+
+# ---------------------------------------------------------------- the analysis
+
+
+def log_form(node: Expr, run: Rewriter) -> LogForm | None:
+    """The logarithm of `node`, or None if nothing is known of it.
+
+    Results are shared over the run, so that the analysis of a whole graph is linear.
+    """
+    memo = run.memo.setdefault("log_form", {})
+
+    def stop(n: Expr) -> bool:
+        return n in memo or n.op.name not in _FORMS or run.opaque(n)
+
+    for n in topological([node], stop=stop):
+        if n in memo:
+            continue
+        found = None
+        form = _FORMS.get(n.op.name)
+        if form is not None and not run.opaque(n) and n.dtype.kind == "f":
+            found = form(n, [memo.get(arg) for arg in n.args])
+            if found is not None and found.log.aval != n.aval:
+                found = None
+        memo[n] = found
+    return memo[node]
+
+
+Forms = list["LogForm | None"]
+Rule = Callable[[Expr, Forms], "LogForm | None"]
+_FORMS: dict[str, Rule] = {}
+
+
+def _of(*names: str) -> Callable[[Rule], Rule]:
+    def enter(fn: Rule) -> Rule:
+        _FORMS.update(dict.fromkeys(names, fn))
+        return fn
+
+    return enter
+
+
+def _merged(log_: Expr, *parts: LogForm) -> LogForm:
+    """The form of something made of `parts`."""
+    return LogForm(log_, all([p.sure for p in parts]), any([p.hot for p in parts]))
+
+
+@_of("literal")
+def _literal(node: Expr, forms: Forms) -> LogForm | None:
+    array = node.attrs["value"].array
+    if not (np.all(array >= 0) and np.all(np.isfinite(array))):
+        return None
+    with np.errstate(divide="ignore"):
+        return LogForm(literal(np.log(array).astype(node.dtype)), hot=False)
+
+
+@_of("astype", "one_hot")
+def _indicator(node: Expr, forms: Forms) -> LogForm | None:
+    if node.op.name == "one_hot":
+        return LogForm(log(node), hot=False)
+    return _mask(node.args[0], node) if node.args[0].dtype.kind == "b" else None
+
+
+def _mask(condition: Expr, node: Expr) -> LogForm:
+    """The form of a condition as a number, in the dtype of `node`."""
+    one, zero = literal(0.0, node.dtype), literal(-np.inf, node.dtype)
+    return LogForm(where(condition, one, zero), hot=False)
+
+
+@_of("exp")
+def _exp(node: Expr, forms: Forms) -> LogForm | None:
+    return LogForm(node.args[0]) if node.args[0].dtype == node.dtype else None
+
+
+@_of("exp2")
+def _exp2(node: Expr, forms: Forms) -> LogForm | None:
+    return LogForm(scaled(node.args[0], math.log(2))) if node.args[0].dtype == node.dtype else None
+
+
+@_of("sigmoid")
+def _sigmoid(node: Expr, forms: Forms) -> LogForm | None:
+    return LogForm(-softplus(scaled(node.args[0], -1)))
+
+
+@_of("cosh")
+def _cosh(node: Expr, forms: Forms) -> LogForm | None:
+    # near 0 the second form cancels; sinh overflows only far from there
+    x, size = node.args[0], absolute(node.args[0])
+    near = scaled(log1p(square(sinh(x))), 0.5)
+    return LogForm(where(size < 1, near, size + softplus(scaled(size, -2)) - math.log(2)))
+
+
+@_of("softmax")
+def _softmax(node: Expr, forms: Forms) -> LogForm | None:
+    return LogForm(log_softmax(node.args[0], axis=node.attrs["axis"]))
+
+
+def _factors(node: Expr, forms: Forms) -> tuple[LogForm, LogForm] | LogForm | None:
+    """Forms of two factors, of which one at most is not sure: it has the sign of their product.
+
+    Of two that are not sure, the form of ``node`` itself.
+    """
+    a, b = [
+        _mask(arg, node) if arg.dtype.kind == "b" else form
+        for arg, form in zip(node.args, forms, strict=True)
+    ]
+    if not ((a and a.hot) or (b and b.hot)):
+        return None if a is None or b is None else (a, b)
+    if (a is None or not a.sure) and (b is None or not b.sure):
+        return _of_unknown_sign(node, a, b)
+    return a or _unknown(node.args[0]), b or _unknown(node.args[1])
+
+
+def _unknown(x: Expr) -> LogForm:
+    return LogForm(log(x), sure=False, hot=False, rest=x)
+
+
+def _of_unknown_sign(node: Expr, a: LogForm | None, b: LogForm | None) -> LogForm | None:
+    """A product or quotient of two expressions that may both be negative."""
+    (p, u), (q, v) = [
+        (form.scale, form.rest) if form and form.scale is not None else (None, arg)
+        for form, arg in zip((a, b), node.args, strict=True)
+    ]
+    if u is None or v is None or (p is None and q is None):
+        return None
+    scale = difference(p, q) if node.op.name == "divide" else _sum_of(p, q)
+    return _scaled_rest(scale, rebuild(node, (u, v)))
+
+
+def _sum_of(*scales: Expr | None) -> Expr:
+    one, *more = [scale for scale in scales if scale is not None]
+    return one + more[0] if more else one
+
+
+def _scaled_rest(scale: Expr, rest: Expr) -> LogForm:
+    """The form of ``exp(scale) * rest``."""
+    return LogForm(scale + log(rest), sure=False, scale=scale, rest=rest)
+
+
+@_of("multiply")
+def _multiply(node: Expr, forms: Forms) -> LogForm | None:
+    factors = _factors(node, forms)
+    if factors is None or isinstance(factors, LogForm):
+        return factors
+    a, b = factors
+    if a.is_one and b.log.shape == node.shape:
+        return b
+    if b.is_one and a.log.shape == node.shape:
+        return a
+    for sure, other in ((a, b), (b, a)):
+        if other.rest is not None:
+            return _scaled_rest(_sum_of(sure.log, other.scale), other.rest)
+    return _merged(a.log + b.log, a, b)
+
+
+@_of("divide")
+def _divide(node: Expr, forms: Forms) -> LogForm | None:
+    factors = _factors(node, forms)
+    if factors is None or isinstance(factors, LogForm):
+        return factors
+    a, b = factors
+    if a.is_one and node.args[1].shape == node.shape:
+        return _merged(scaled(b.log, -1), a, b)
+    if a.rest is not None:
+        return _scaled_rest(difference(a.scale, b.log), a.rest)
+    return _merged(a.log - b.log, a, b)
+
+
+@_of("reciprocal")
+def _reciprocal(node: Expr, forms: Forms) -> LogForm | None:
+    return _merged(scaled(forms[0].log, -1), forms[0]) if forms[0] else None
+
+
+@_of("sqrt")
+def _sqrt(node: Expr, forms: Forms) -> LogForm | None:
+    return _merged(scaled(forms[0].log, 0.5), forms[0]) if forms[0] else None
+
+
+@_of("square")
+def _square(node: Expr, forms: Forms) -> LogForm | None:
+    return _merged(scaled(forms[0].log, 2), forms[0]) if forms[0] and forms[0].sure else None
+
+
+@_of("power")
+def _power(node: Expr, forms: Forms) -> LogForm | None:
+    exponent = number(node.args[1])
+    if forms[0] is None or not forms[0].sure or exponent is None:
+        return None
+    return _merged(scaled(forms[0].log, exponent), forms[0])
+
+
+@_of("absolute")
+def _absolute(node: Expr, forms: Forms) -> LogForm | None:
+    return forms[0] if forms[0] and forms[0].sure else None
+
+
+@_of("add", "logaddexp")
+def _add(node: Expr, forms: Forms) -> LogForm | None:
+    a, b = forms
+    if node.op.name != "add" or a is None or b is None or not (a.sure and b.sure):
+        return None
+    if not (a.hot or b.hot):
+        return None
+    if a.is_one:
+        return _merged(softplus(b.log), a, b)
+    if b.is_one:
+        return _merged(softplus(a.log), a, b)
+    return _merged(logaddexp(a.log, b.log), a, b)
+
+
+@_of("subtract")
+def _subtract(node: Expr, forms: Forms) -> LogForm | None:
+    # positive or not, the logarithm exists where a > b, and log1mexp then does
+    a, b = forms
+    if a is None or b is None or not (a.sure and b.sure and b.hot):
+        return None
+    if a.is_one:
+        return LogForm(log1mexp(scaled(b.log, -1)), sure=False)
+    if a.hot:
+        return LogForm(a.log + log1mexp(difference(a.log, b.log)), sure=False)
+    return None
+
+
+@_of("expm1")
+def _expm1(node: Expr, forms: Forms) -> LogForm | None:
+    x = node.args[0]
+    return LogForm(x + log1mexp(x), sure=False)
+
+
+@_of("negative")
+def _negative(node: Expr, forms: Forms) -> LogForm | None:
+    if node.args[0].op.name != "expm1":
+        return None
+    return LogForm(log1mexp(scaled(node.args[0].args[0], -1)), sure=False)
+
+
+@_of("sum")
+def _sum(node: Expr, forms: Forms) -> LogForm | None:
+    form = forms[0]
+    if form is None or not form.sure or not form.hot:
+        return None
+    return LogForm(logsumexp(form.log, **node.attrs))
+
+
+@_of("mean")
+def _mean(node: Expr, forms: Forms) -> LogForm | None:
+    form = forms[0]
+    if form is None or not form.sure or not form.hot:
+        return None
+    count = product(node.args[0].shape[axis] for axis in node.attrs["axis"])
+    if isinstance(count, int):
+        return LogForm(logsumexp(form.log, **node.attrs) - math.log(max(count, 1)))
+    return LogForm(logsumexp(form.log, **node.attrs) - log(literal(1.0, node.dtype) * count))
+
+
+@_of("prod")
+def _prod(node: Expr, forms: Forms) -> LogForm | None:
+    form = forms[0]
+    if form is None or not form.sure or not form.hot:
+        return None
+    return LogForm(sum_(form.log, **node.attrs))
+
+
+@_of("max", "min")
+def _extremum(node: Expr, forms: Forms) -> LogForm | None:
+    form = forms[0]
+    if form is None or not form.sure or not form.hot:
+        return None
+    return LogForm(rebuild(node, (form.log,)))
+
+
+@_of("maximum", "minimum")
+def _extremum_of_two(node: Expr, forms: Forms) -> LogForm | None:
+    a, b = forms
+    if a is None or b is None or not (a.sure and b.sure):
+        return None
+    return _merged((maximum if node.op.name == "maximum" else minimum)(a.log, b.log), a, b)
+
+
+@_of("where")
+def _where(node: Expr, forms: Forms) -> LogForm | None:
+    _, a, b = forms
+    if a is None or b is None:
+        return None
+    return _merged(where(node.args[0], a.log, b.log), a, b)
+
+
+@_of("getitem", "reshape", "transpose", "expand_dims", "squeeze", "broadcast_to")
+def _view(node: Expr, forms: Forms) -> LogForm | None:
+    form = forms[0]
+    if form is None or not form.hot:
+        return None
+    return _merged(rebuild(node, (form.log, *node.args[1:])), form)
+
+
+@_of("concatenate", "stack")
+def _joined(node: Expr, forms: Forms) -> LogForm | None:
+    known = [form for form in forms if form is not None]
+    if len(known) < len(forms):
+        return None
+    return _merged(rebuild(node, tuple([form.log for form in known])), *known)

@@ -1,0 +1,129 @@
+"""Formulas: from a string to SymPy, and from an expression, through its ops' formulas, to SymPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from symgrad.errors import CompileError, DeclarationError
+from symgrad.ir.graph import topological
+from symgrad.ir.node import LITERAL, Expr
+
+if TYPE_CHECKING:
+    import sympy
+
+__all__ = ["as_number", "as_sympy", "exact", "parse", "symbols_of", "translate"]
+
+#: ops whose values are those of their first argument
+_TRANSPARENT = frozenset({"astype", "named", "broadcast_to", "reshape", "stop_gradient"})
+#: of conditions; of numbers, which they take too, these are no formulas
+_CONNECTIVES = {
+    "logical_and": "x & y",
+    "logical_or": "x | y",
+    "logical_xor": "x ^ y",
+    "logical_not": "~x",
+}
+_LOGIC = frozenset({"bitwise_and", "bitwise_or", "bitwise_xor", "invert", *_CONNECTIVES})
+
+
+@lru_cache(maxsize=256)
+def symbols_of(parameters: tuple[str, ...]) -> tuple[sympy.Symbol, ...]:
+    """Real symbols of these names."""
+    import sympy
+
+    return tuple(sympy.Symbol(name, real=True) for name in parameters)
+
+
+@lru_cache(maxsize=1024)
+def parse(formula: str, parameters: tuple[str, ...]) -> sympy.Basic:
+    """The formula as a SymPy expression over real symbols.
+
+    Raises
+    ------
+    DeclarationError
+        If it is no formula, or has other symbols than `parameters`.
+    """
+    from sympy.parsing.sympy_parser import parse_expr
+
+    symbols = symbols_of(parameters)
+    names = dict(zip(parameters, symbols, strict=True))
+    try:
+        expr = parse_expr(formula, local_dict=names)
+        strange = sorted(str(s) for s in expr.free_symbols - set(symbols))
+    except Exception as error:  # SymPy and Python raise all sorts
+        raise DeclarationError(f"{formula!r} is no formula: {error}") from None
+    if strange:
+        raise DeclarationError(
+            f"the formula {formula!r} has the symbols {', '.join(strange)} beside its parameters "
+            f"{', '.join(parameters)}"
+        )
+    return expr
+
+
+def as_sympy(outputs: Sequence[Expr], symbols: Mapping[Expr, Any]) -> list[Any]:
+    """The expressions in SymPy's language, by the formulas of their ops.
+
+    Parameters
+    ----------
+    outputs : sequence of Expr
+    symbols : mapping
+        What stands for the leaves.
+
+    Raises
+    ------
+    CompileError
+        Naming an op that has no formula.
+    """
+    found: dict[Expr, Any] = dict(symbols)
+    for node in topological(outputs, stop=found.__contains__):
+        if node not in found:
+            found[node] = translate(node, [found[arg] for arg in node.args])
+    return [as_number(found[output]) for output in outputs]
+
+
+def translate(node: Expr, args: list[Any]) -> Any:
+    """A node, or one element of it, from those of its arguments.
+
+    Raises
+    ------
+    CompileError
+        If the op has no formula.
+    """
+    op = node.op
+    if op is LITERAL and not node.shape:
+        return exact(node.attrs["value"].array[()])
+    if op.name == "astype" and node.dtype.kind not in ("f", node.args[0].dtype.kind):
+        raise CompileError(f"a cast to {node.dtype} has no formula, so SymPy cannot be told of it")
+    if op.name in _TRANSPARENT:
+        return args[0]
+    formula = _CONNECTIVES.get(op.name) or getattr(op, "formula", None)
+    if formula is None:
+        raise CompileError(f"{op.name} has no formula, so SymPy cannot be told of it")
+    parameters: tuple[str, ...] = op.parameters  # type: ignore[attr-defined]
+    if op.name in _CONNECTIVES and any([arg.dtype.kind != "b" for arg in node.args]):
+        raise CompileError(f"{op.name} of numbers has no formula, so SymPy cannot be told of it")
+    for i, arg in enumerate(args):
+        wants_truth = op.name in _LOGIC or (op.name == "where" and i == 0)
+        args[i] = arg if wants_truth else as_number(arg)
+    mapping = dict(zip(symbols_of(parameters), args, strict=True))
+    return parse(formula, parameters).xreplace(mapping)
+
+
+def exact(value: Any) -> Any:
+    """A literal as SymPy's exact number."""
+    import sympy
+
+    if value.dtype.kind == "b":
+        return sympy.true if value else sympy.false
+    return sympy.Rational(value.item()) if abs(value) < float("inf") else sympy.Float(value.item())
+
+
+def as_number(expr: Any) -> Any:
+    """A condition as the number that NumPy makes of it: 1 or 0."""
+    import sympy
+    from sympy.logic.boolalg import Boolean
+
+    if isinstance(expr, Boolean) and not expr.is_Symbol:
+        return sympy.Piecewise((1, expr), (0, True))
+    return expr

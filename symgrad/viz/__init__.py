@@ -1,0 +1,1 @@
+"""What a person sees of a compiled graph: pictures, equations, the report."""

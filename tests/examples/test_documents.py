@@ -1,0 +1,48 @@
+"""What README.md and docs/ show is what their code prints; their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.examples.documents import BLOCK, DOCUMENTS, ROOT, renewed
+
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_a_document_shows_what_its_code_prints(path: Path) -> None:
+    document = path.read_text(encoding="utf-8")
+    assert renewed(document) == document, "python -m tests.examples.documents renews it"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_links_lead_somewhere(path: Path) -> None:
+    prose = BLOCK.sub("", path.read_text(encoding="utf-8"))
+    links = [link for link in LINK.findall(prose) if "://" not in link]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_document_is_reached_from_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    reached = set(LINK.findall(index))
+    assert {p.name for p in (ROOT / "docs").glob("*.md")} - {"index.md"} <= reached
+
+
+def test_a_stale_output_is_found() -> None:
+    document = "```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n"
+    assert renewed(document) == document.replace("3", "2")
+
+
+def test_a_stale_console_output_is_found() -> None:
+    document = "```console\n$ symgrad --version\nsymgrad 0\n```\n"
+    assert "symgrad 0\n" not in renewed(document)
+
+
+def test_text_that_follows_no_code_is_left_alone() -> None:
+    document = "```python\nprint(1)\n```\n\nBut:\n\n```text\nx\n```\n"
+    assert renewed(document) == document
