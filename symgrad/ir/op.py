@@ -13,7 +13,17 @@ from symgrad.ir.code import Code
 if TYPE_CHECKING:
     from symgrad.ir.node import Expr
 
-__all__ = ["FUNCTIONS", "OPS", "Example", "Op", "function", "register"]
+__all__ = [
+    "EXAMPLES",
+    "FUNCTIONS",
+    "NAMESPACES",
+    "OPS",
+    "Example",
+    "Op",
+    "function",
+    "public",
+    "register",
+]
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,10 @@ class Op:
 OPS: dict[str, Op] = {}
 #: name -> public function: what operators, methods, NumPy dispatch and ``sg.<name>`` call
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
+#: "linalg", "fft", "special", ... -> its functions: ``np.linalg.<name>``, ``sg.linalg.<name>``
+NAMESPACES: dict[str, dict[str, Callable[..., Any]]] = {}
+#: name of a public function that is a composition of ops -> what it is tested on
+EXAMPLES: dict[str, tuple[Example, ...]] = {}
 
 OpT = TypeVar("OpT", bound=Op)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -166,3 +180,33 @@ def function(fn: F) -> F:
     """Enter a public function: it becomes ``sg.<name>``, and a method or operator may call it."""
     FUNCTIONS[fn.__name__] = fn
     return fn
+
+
+def public(
+    *, examples: Sequence[Example] = (), namespace: str | None = None, name: str | None = None
+) -> Callable[[F], F]:
+    """Enter a public function, as :func:`function` does, with more to say of it.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        For a function that is a composition: from them the suite makes its tests. Those of a
+        function with an op of its own stand at the op.
+    namespace : str, optional
+        ``"linalg"``: it becomes ``sg.linalg.<name>`` too, and NumPy's function of that module and
+        name calls it.
+    name : str, optional
+        The name in its namespace, of a function that NumPy has elsewhere with another meaning
+        (``np.trace``, ``np.linalg.trace``): it is in its namespace alone then.
+    """
+
+    def enter(fn: F) -> F:
+        if namespace is not None:
+            NAMESPACES.setdefault(namespace, {})[name or fn.__name__] = fn
+        if name is None:
+            FUNCTIONS[fn.__name__] = fn
+        if examples:
+            EXAMPLES[f"{namespace}.{name}" if name else fn.__name__] = tuple(examples)
+        return fn
+
+    return enter

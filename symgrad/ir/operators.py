@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.errors import ExpressionUseError
-from symgrad.ir.op import FUNCTIONS
+from symgrad.ir.op import FUNCTIONS, NAMESPACES
 
 if TYPE_CHECKING:
     from symgrad.ir.node import Expr
@@ -36,10 +36,12 @@ class Operators:
         return fn(*args)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        fn = FUNCTIONS.get(func.__name__)
+        space = func.__module__.removeprefix("numpy").lstrip(".")
+        name = f"np.{space}.{func.__name__}" if space else f"np.{func.__name__}"
+        fn = NAMESPACES.get(space, {}).get(func.__name__) or FUNCTIONS.get(func.__name__)
         if fn is None:
-            raise ExpressionUseError(f"np.{func.__name__} is not available for expressions")
-        return fn(*args, **_refuse(f"np.{func.__name__}", dict(kwargs)))
+            raise ExpressionUseError(f"{name} is not available for expressions")
+        return fn(*args, **_refuse(name, dict(kwargs)))
 
     # ---- operators
 

@@ -14,7 +14,7 @@ import symgrad.ops.random
 from symgrad.autodiff.differences import central_difference
 from symgrad.ir.graph import rebuild, substitute, topological
 from symgrad.ir.node import Expr, as_expr, identity
-from symgrad.ir.op import OPS, Example
+from symgrad.ir.op import EXAMPLES, OPS, Example
 from symgrad.ir.size import Size, dim
 from symgrad.ops.interpret import evaluate
 from symgrad.ops.leaf import INPUT
@@ -23,6 +23,9 @@ from tests.ops.compositions import COMPOSITIONS
 assert symgrad.ops.FAMILIES  # importing them has filled the registry
 
 Array = np.ndarray[Any, Any]
+
+#: functions that are compositions of ops, with their examples
+COMPOSED = COMPOSITIONS | EXAMPLES
 
 #: values that come from outside, or from the compiler: nothing computes them
 LEAVES = {
@@ -103,7 +106,7 @@ def draw(example: Example, shapes: Sequence[tuple[int, ...]], seed: int) -> tupl
 @cache
 def cases(name: str) -> tuple[Case, ...]:
     """The examples of an op, or of a function that is a composition of ops."""
-    examples = OPS[name].examples if name in OPS else COMPOSITIONS[name]
+    examples = OPS[name].examples if name in OPS else COMPOSED[name]
     return tuple(
         Case(name, k, example, draw(example, example.shapes, seed=k))
         for k, example in enumerate(examples)
@@ -111,7 +114,7 @@ def cases(name: str) -> tuple[Case, ...]:
 
 
 def with_examples() -> list[str]:
-    return sorted({name for name, op in OPS.items() if op.examples} | set(COMPOSITIONS))
+    return sorted({name for name, op in OPS.items() if op.examples} | set(COMPOSED))
 
 
 # ---- building
