@@ -165,44 +165,64 @@ class Operators:
         """``x.at[index].add(v)``, ``x.at[index].set(v)``: a changed copy."""
         return _call("at", self)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("sum", self, axis=axis, keepdims=keepdims)
+    def sum(
+        self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+    ) -> Expr:
+        return _call("sum", self, axis, dtype, keepdims=keepdims, initial=initial)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("mean", self, axis=axis, keepdims=keepdims)
+    def mean(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Expr:
+        return _call("mean", self, axis, dtype, keepdims=keepdims)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("prod", self, axis=axis, keepdims=keepdims)
+    def prod(
+        self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+    ) -> Expr:
+        return _call("prod", self, axis, dtype, keepdims=keepdims, initial=initial)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("max", self, axis=axis, keepdims=keepdims)
+    def max(self, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
+        return _call("max", self, axis, keepdims=keepdims, initial=initial)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("min", self, axis=axis, keepdims=keepdims)
+    def min(self, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
+        return _call("min", self, axis, keepdims=keepdims, initial=initial)
 
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Expr:
-        return _call("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
+    def var(
+        self, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+    ) -> Expr:
+        return _call("var", self, axis, dtype, ddof=ddof, keepdims=keepdims)
 
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Expr:
-        return _call("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
+    def std(
+        self, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+    ) -> Expr:
+        return _call("std", self, axis, dtype, ddof=ddof, keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("any", self, axis=axis, keepdims=keepdims)
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
+        return _call("any", self, axis, keepdims=keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("all", self, axis=axis, keepdims=keepdims)
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
+        return _call("all", self, axis, keepdims=keepdims)
 
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("argmax", self, axis=axis, keepdims=keepdims)
+    def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
+        return _call("argmax", self, axis, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Expr:
-        return _call("argmin", self, axis=axis, keepdims=keepdims)
+    def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
+        return _call("argmin", self, axis, keepdims=keepdims)
 
-    def cumsum(self, axis: Any = None) -> Expr:
-        return _call("cumsum", self, axis=axis)
+    def argsort(self, axis: Any = -1, kind: Any = None) -> Expr:
+        return _call("argsort", self, axis, kind)
 
-    def dot(self, other: Any) -> Expr:
-        return _call("dot", self, other)
+    def cumsum(self, axis: Any = None, dtype: Any = None) -> Expr:
+        return _call("cumsum", self, axis, dtype)
+
+    def cumprod(self, axis: Any = None, dtype: Any = None) -> Expr:
+        return _call("cumprod", self, axis, dtype)
+
+    def dot(self, b: Any) -> Expr:
+        return _call("dot", self, b)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Expr:
+        return _call("trace", self, offset, axis1, axis2, dtype)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
+        return _call("diagonal", self, offset, axis1, axis2)
 
     def reshape(self, *shape: Any) -> Expr:
         return _call("reshape", self, shape[0] if len(shape) == 1 else shape)
@@ -223,7 +243,7 @@ class Operators:
     def squeeze(self, axis: Any = None) -> Expr:
         return _call("squeeze", self, axis=axis)
 
-    def repeat(self, repeats: int, axis: int | None = None) -> Expr:
+    def repeat(self, repeats: Any, axis: int | None = None) -> Expr:
         return _call("repeat", self, repeats, axis=axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Expr:
@@ -232,11 +252,25 @@ class Operators:
     def clip(self, min: Any = None, max: Any = None) -> Expr:
         return _call("clip", self, min, max)
 
-    def round(self) -> Expr:
-        return _call("round", self)
+    def round(self, decimals: int = 0) -> Expr:
+        return _call("round", self, decimals)
 
-    def astype(self, dtype: Any) -> Expr:
+    def astype(self, dtype: Any, *, copy: bool = True) -> Expr:
         return _call("astype", self, dtype)
+
+    def copy(self) -> Expr:
+        """The expression itself: nothing changes it."""
+        return self  # type: ignore[return-value]
+
+    def conj(self) -> Expr:
+        """The expression itself, which is real."""
+        return self  # type: ignore[return-value]
+
+    conjugate = conj
+
+    @property
+    def real(self) -> Expr:
+        return self  # type: ignore[return-value]
 
 
 def _refuse(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from symgrad.ops.shape import axes_index, broadcast_to, expand_dims
 
 __all__ = [
     "arange",
+    "as_literal",
     "eye",
     "full",
     "full_like",
@@ -245,15 +246,15 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Expr:
     """
     value, to = as_expr(fill_value), as_shape(shape)
     if dtype is not None:
-        value = _cast(fill_value, value, as_dtype(dtype))
+        value = as_literal(fill_value, as_dtype(dtype))
     return broadcast_to(value, to) if value.ndim else make(FULL, (value,), {"shape": to})
 
 
-def _cast(given: Any, value: Expr, dtype: DType) -> Expr:
-    """A number becomes a literal of the dtype; anything else is cast."""
+def as_literal(given: Any, dtype: DType) -> Expr:
+    """A number as a literal of the dtype; anything else is cast."""
     if isinstance(given, (bool, int, float, np.generic)):
         return as_expr(np.asarray(given).astype(dtype))
-    return astype(value, dtype)
+    return astype(given, dtype)
 
 
 def _like(x: Any, dtype: Any, shape: Any) -> tuple[Shape, DType]:
@@ -265,27 +266,27 @@ def _like(x: Any, dtype: Any, shape: Any) -> tuple[Shape, DType]:
 
 
 @function
-def zeros_like(x: Any, dtype: Any = None, shape: Any = None) -> Expr:
-    """Zeros of the shape and dtype of `x`, unless others are given."""
-    return zeros(*_like(x, dtype, shape))
+def zeros_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Expr:
+    """Zeros of the shape and dtype of `a`, unless others are given."""
+    return zeros(*_like(a, dtype, shape))
 
 
 @function
-def ones_like(x: Any, dtype: Any = None, shape: Any = None) -> Expr:
-    """Ones of the shape and dtype of `x`, unless others are given."""
-    return ones(*_like(x, dtype, shape))
+def ones_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Expr:
+    """Ones of the shape and dtype of `a`, unless others are given."""
+    return ones(*_like(a, dtype, shape))
 
 
 @function
-def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Expr:
-    """One value in the shape and dtype of `x`, unless others are given."""
-    to, kind = _like(x, dtype, shape)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Expr:
+    """One value in the shape and dtype of `a`, unless others are given."""
+    to, kind = _like(a, dtype, shape)
     return full(to, fill_value, kind)
 
 
 @function
-def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Expr:
-    """Ones on the k-th diagonal of an (n, m) matrix, zeros elsewhere.
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Expr:
+    """Ones on the k-th diagonal of an (N, M) matrix, zeros elsewhere.
 
     Examples
     --------
@@ -293,8 +294,8 @@ def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Expr:
     >>> sg.eye("N").shape
     (Dim('N'), Dim('N'))
     """
-    rows = as_size(n)
-    columns = rows if m is None else as_size(m)
+    rows = as_size(N)
+    columns = rows if M is None else as_size(M)
     try:
         diagonal = operator.index(k)
     except TypeError:

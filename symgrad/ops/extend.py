@@ -106,7 +106,7 @@ REPEAT, TILE = OPS["repeat"], OPS["tile"]
 
 
 @function
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expr:
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Expr:
     """Each element of an axis several times in a row; of all elements, if there is no axis.
 
     Examples
@@ -115,19 +115,19 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expr:
     >>> sg.repeat(sg.input("x", ("B", 3)), 2, axis=0).shape
     (Dim('2*B'), 3)
     """
-    x = as_expr(x)
+    a = as_expr(a)
     if isinstance(repeats, (list, tuple, np.ndarray, Expr)):
         raise DeclarationError(
             "repeat: one number of repeats for all elements; for several, index with an array"
         )
     if axis is None:
-        x, axis = ravel(x), 0
-    attrs = {"repeats": as_size(repeats), "axis": normalize_axis(axis, x.ndim)}
-    return make(REPEAT, (x,), attrs)
+        a, axis = ravel(a), 0
+    attrs = {"repeats": as_size(repeats), "axis": normalize_axis(axis, a.ndim)}
+    return make(REPEAT, (a,), attrs)
 
 
 @function
-def tile(x: Any, reps: Any) -> Expr:
+def tile(A: Any, reps: Any) -> Expr:
     """Copies of the whole, side by side: so many along each axis, counted from the last.
 
     Examples
@@ -136,39 +136,39 @@ def tile(x: Any, reps: Any) -> Expr:
     >>> sg.tile(sg.input("x", ("B", 3)), (2, 1)).shape
     (Dim('2*B'), 3)
     """
-    x = as_expr(x)
+    A = as_expr(A)
     counts = tuple(as_size(r) for r in (reps if isinstance(reps, (tuple, list)) else (reps,)))
-    if len(counts) > x.ndim:
-        x = expand_dims(x, tuple(range(len(counts) - x.ndim)))
-    counts = (1,) * (x.ndim - len(counts)) + counts
-    return make(TILE, (x,), {"reps": counts}) if counts else x
+    if len(counts) > A.ndim:
+        A = expand_dims(A, tuple(range(len(counts) - A.ndim)))
+    counts = (1,) * (A.ndim - len(counts)) + counts
+    return make(TILE, (A,), {"reps": counts}) if counts else A
 
 
 # ---------------------------------------------------------------- flip and roll
 
 
 @function
-def flip(x: Any, axis: Any = None) -> Expr:
+def flip(m: Any, axis: Any = None) -> Expr:
     """Axes from back to front: these, or all."""
-    x = as_expr(x)
-    axes = range(x.ndim) if axis is None else normalize_axes(axis, x.ndim)
-    return getitem(x, tuple(slice(None, None, -1 if i in axes else None) for i in range(x.ndim)))
+    m = as_expr(m)
+    axes = range(m.ndim) if axis is None else normalize_axes(axis, m.ndim)
+    return getitem(m, tuple(slice(None, None, -1 if i in axes else None) for i in range(m.ndim)))
 
 
 @function
-def flipud(x: Any) -> Expr:
+def flipud(m: Any) -> Expr:
     """Axis 0 from back to front."""
-    return flip(x, 0)
+    return flip(m, 0)
 
 
 @function
-def fliplr(x: Any) -> Expr:
+def fliplr(m: Any) -> Expr:
     """Axis 1 from back to front."""
-    return flip(x, 1)
+    return flip(m, 1)
 
 
 @function
-def roll(x: Any, shift: Any, axis: Any = None) -> Expr:
+def roll(a: Any, shift: Any, axis: Any = None) -> Expr:
     """Elements moved along axes; what leaves at one end comes in at the other.
 
     Examples
@@ -177,12 +177,12 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Expr:
     >>> sg.roll(sg.input("x", ("B", 5)), 1, axis=1).shape
     (Dim('B'), 5)
     """
-    rolled: Expr = as_expr(x)
+    rolled: Expr = as_expr(a)
     if axis is None:
         return reshape(roll(ravel(rolled), shift, 0), rolled.shape)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     shifts = shift if isinstance(shift, (tuple, list)) else (shift,)
-    pairs = _matched([normalize_axis(a, rolled.ndim) for a in axes], list(shifts))
+    pairs = _matched([normalize_axis(along, rolled.ndim) for along in axes], list(shifts))
     for along, by in zip(*pairs, strict=True):
         size = rolled.shape[along]
         by = by if isinstance(by, Dim) else operator.index(by)
@@ -282,12 +282,12 @@ def _number_code(value: Any) -> str:
 
 
 @function
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Expr:
+def pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Expr:
     """A constant around the array.
 
     Parameters
     ----------
-    x : array_like
+    array : array_like
     pad_width : int, (before, after), or ((before, after), ...)
         The same for all axes, or one pair for each. Not negative.
     mode : {"constant"}
@@ -300,7 +300,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
     >>> sg.pad(x, ((0, 0), (1, 2))).shape
     (Dim('B'), 6)
     """
-    x = as_expr(x)
+    array = as_expr(array)
     if mode != "constant":
         raise DeclarationError(f"pad: only mode='constant' is available; got {mode!r}")
     if not isinstance(constant_values, (bool, int, float, np.generic)):
@@ -308,10 +308,10 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
             f"pad: constant_values must be one number; got {type(constant_values).__name__}"
         )
     value = np.asarray(constant_values)
-    if value.dtype.kind == "f" and x.dtype.kind != "f":
-        raise DTypeError(f"pad: a value of {value.dtype} around an array of {x.dtype}")
-    attrs = {"width": _pad_width(pad_width, x.ndim), "value": _number(value, x.dtype)}
-    return make(PAD, (x,), attrs) if x.ndim else x
+    if value.dtype.kind == "f" and array.dtype.kind != "f":
+        raise DTypeError(f"pad: a value of {value.dtype} around an array of {array.dtype}")
+    attrs = {"width": _pad_width(pad_width, array.ndim), "value": _number(value, array.dtype)}
+    return make(PAD, (array,), attrs) if array.ndim else array
 
 
 def _pad_width(given: Any, ndim: int) -> Width:

@@ -289,7 +289,7 @@ def getitem(x: Any, index: Any) -> Expr:
 
 
 @function
-def take(x: Any, indices: Any, axis: int | None = None) -> Expr:
+def take(a: Any, indices: Any, axis: int | None = None) -> Expr:
     """Elements along an axis; of all elements in C order, if there is none.
 
     Examples
@@ -299,11 +299,11 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Expr:
     >>> sg.take(x, [0, 4], axis=1).shape
     (Dim('B'), 2)
     """
-    x = as_expr(x)
+    a = as_expr(a)
     if axis is None:
-        return getitem(ravel(x), indices)
-    lead = (FULL_SLICE,) * normalize_axis(axis, x.ndim)
-    return getitem(x, (*lead, indices))
+        return getitem(ravel(a), indices)
+    lead = (FULL_SLICE,) * normalize_axis(axis, a.ndim)
+    return getitem(a, (*lead, indices))
 
 
 def along_axis(x: Expr, indices: Any, axis: int | None) -> tuple[Expr, tuple[Any, ...]]:
@@ -325,7 +325,7 @@ def along_axis(x: Expr, indices: Any, axis: int | None) -> tuple[Expr, tuple[Any
 
 
 @function
-def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Expr:
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Expr:
     """One or several elements along an axis, chosen for each position of the other axes.
 
     Examples
@@ -335,5 +335,5 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Expr:
     >>> sg.take_along_axis(x, sg.argmax(x, axis=1, keepdims=True), axis=1).shape
     (Dim('B'), 1)
     """
-    array, index = along_axis(as_expr(x), indices, axis)
+    array, index = along_axis(as_expr(arr), indices, axis)
     return getitem(array, index)

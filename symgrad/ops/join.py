@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, as_exprs, make, require_equal
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ir.size import Dim, Size, exact_quotient
+from symgrad.ops.cast import astype
 from symgrad.ops.creation import zeros
 from symgrad.ops.index import getitem
 from symgrad.ops.index_spec import FULL_SLICE
@@ -196,18 +197,19 @@ class Stack(Op):
 CONCATENATE, STACK = OPS["concatenate"], OPS["stack"]
 
 
-def _several(arrays: Any, name: str) -> list[Expr]:
+def _several(arrays: Any, name: str, dtype: Any = None) -> list[Expr]:
     if isinstance(arrays, Expr):
         arrays = list(arrays)
     if not isinstance(arrays, (list, tuple, np.ndarray)):
         raise DeclarationError(f"{name} needs a list of arrays; got {type(arrays).__name__}")
     if not len(arrays):
         raise DeclarationError(f"{name} needs at least one array")
-    return as_exprs(arrays)
+    parts = as_exprs(arrays)
+    return parts if dtype is None else [astype(part, dtype) for part in parts]
 
 
 @function
-def concatenate(arrays: Any, axis: int | None = 0) -> Expr:
+def concatenate(arrays: Any, axis: int | None = 0, *, dtype: Any = None) -> Expr:
     """Arrays one after the other along an axis that they have; symbolic sizes add up.
 
     Parameters
@@ -215,6 +217,8 @@ def concatenate(arrays: Any, axis: int | None = 0) -> Expr:
     arrays : sequence of array_like
     axis : int or None
         With None the arrays are raveled first.
+    dtype : dtype, optional
+        Of the result.
 
     Examples
     --------
@@ -223,7 +227,7 @@ def concatenate(arrays: Any, axis: int | None = 0) -> Expr:
     >>> sg.concatenate([x, y]).shape
     (Dim('B + C'), 3)
     """
-    parts = _several(arrays, "concatenate")
+    parts = _several(arrays, "concatenate", dtype)
     if axis is None:
         parts, axis = [ravel(part) for part in parts], 0
     if not parts[0].ndim:
@@ -232,7 +236,7 @@ def concatenate(arrays: Any, axis: int | None = 0) -> Expr:
 
 
 @function
-def stack(arrays: Any, axis: int = 0) -> Expr:
+def stack(arrays: Any, axis: int = 0, *, dtype: Any = None) -> Expr:
     """Arrays of one shape along a new axis; nested lists are stacked from within.
 
     Examples
@@ -242,41 +246,45 @@ def stack(arrays: Any, axis: int = 0) -> Expr:
     >>> sg.stack([a, b], axis=1).shape
     (Dim('B'), 2)
     """
-    parts = _several(arrays, "stack")
+    parts = _several(arrays, "stack", dtype)
     return make(STACK, tuple(parts), {"axis": normalize_axis(axis, parts[0].ndim + 1)})
 
 
 @function
-def atleast_1d(x: Any) -> Expr:
-    """The array, or a scalar as an array of one element."""
-    x = as_expr(x)
-    return x if x.ndim else expand_dims(x, 0)
+def atleast_1d(*arys: Any) -> Any:
+    """The array, or a scalar as an array of one element; of several arrays, a tuple of them."""
+    return _each(arys, lambda x: x if x.ndim else expand_dims(x, 0))
+
+
+def _each(arrays: Sequence[Any], change: Callable[[Expr], Expr]) -> Any:
+    """One changed array for one, a tuple of them for several."""
+    made = tuple([change(as_expr(x)) for x in arrays])
+    return made[0] if len(made) == 1 else made
 
 
 @function
-def atleast_2d(x: Any) -> Expr:
-    """The array, with axes put in front until it has two."""
-    x = as_expr(x)
-    return expand_dims(x, tuple(range(2 - x.ndim))) if x.ndim < 2 else x
+def atleast_2d(*arys: Any) -> Any:
+    """The array, with axes put in front until it has two; of several arrays, a tuple of them."""
+    return _each(arys, lambda x: expand_dims(x, tuple(range(2 - x.ndim))) if x.ndim < 2 else x)
 
 
 @function
-def vstack(arrays: Any) -> Expr:
+def vstack(tup: Any, *, dtype: Any = None) -> Expr:
     """Arrays one below the other; vectors are rows."""
-    return concatenate([atleast_2d(part) for part in _several(arrays, "vstack")])
+    return concatenate([atleast_2d(part) for part in _several(tup, "vstack", dtype)])
 
 
 @function
-def hstack(arrays: Any) -> Expr:
+def hstack(tup: Any, *, dtype: Any = None) -> Expr:
     """Arrays one beside the other: along axis 1, or 0 for vectors."""
-    parts = [atleast_1d(part) for part in _several(arrays, "hstack")]
+    parts = [atleast_1d(part) for part in _several(tup, "hstack", dtype)]
     return concatenate(parts, axis=0 if parts[0].ndim == 1 else 1)
 
 
 @function
-def column_stack(arrays: Any) -> Expr:
+def column_stack(tup: Any) -> Expr:
     """Arrays one beside the other; vectors are columns."""
-    parts = _several(arrays, "column_stack")
+    parts = _several(tup, "column_stack")
     columns = [part if part.ndim > 1 else expand_dims(atleast_1d(part), 1) for part in parts]
     return concatenate(columns, axis=1)
 
@@ -285,7 +293,7 @@ def column_stack(arrays: Any) -> Expr:
 
 
 @function
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
     """Equal parts along an axis, or the parts between given positions.
 
     Raises
@@ -301,33 +309,33 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
     >>> [part.shape[1] for part in sg.split(x, 3, axis=1)]
     [2, 2, 2]
     """
-    x = as_expr(x)
-    along = normalize_axis(axis, x.ndim)
+    ary = as_expr(ary)
+    along = normalize_axis(axis, ary.ndim)
     if not isinstance(indices_or_sections, (list, tuple, np.ndarray)):
-        sections, size = _sections(indices_or_sections), x.shape[along]
+        sections, size = _sections(indices_or_sections), ary.shape[along]
         length = exact_quotient(size, sections)
         if length is None:
             raise ShapeError(
                 f"split: axis {along} of size {size} is not a multiple of {sections}; "
                 "sg.array_split makes unequal parts"
             )
-        return [slab(x, along, length * i, length) for i in range(sections)]
-    return _split_at(x, list(indices_or_sections), along)
+        return [slab(ary, along, length * i, length) for i in range(sections)]
+    return _split_at(ary, list(indices_or_sections), along)
 
 
 @function
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
     """Parts along an axis that differ by at most one in size, the longer ones first."""
-    x = as_expr(x)
-    along = normalize_axis(axis, x.ndim)
+    ary = as_expr(ary)
+    along = normalize_axis(axis, ary.ndim)
     if isinstance(indices_or_sections, (list, tuple, np.ndarray)):
-        return _split_at(x, list(indices_or_sections), along)
-    sections, size = _sections(indices_or_sections), x.shape[along]
+        return _split_at(ary, list(indices_or_sections), along)
+    sections, size = _sections(indices_or_sections), ary.shape[along]
     # part i has (size + sections - 1 - i) // sections elements
     parts, start = [], 0
     for i in range(sections):
         length = (size + (sections - 1 - i)) // sections
-        parts.append(slab(x, along, start, length))
+        parts.append(slab(ary, along, start, length))
         start = start + length
     return parts
 
@@ -350,13 +358,13 @@ def _split_at(x: Expr, bounds: list[Any], axis: int) -> list[Expr]:
 
 
 @function
-def vsplit(x: Any, indices_or_sections: Any) -> list[Expr]:
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Expr]:
     """Parts along axis 0."""
-    return split(x, indices_or_sections, axis=0)
+    return split(ary, indices_or_sections, axis=0)
 
 
 @function
-def hsplit(x: Any, indices_or_sections: Any) -> list[Expr]:
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Expr]:
     """Parts along axis 1, or 0 for a vector."""
-    x = as_expr(x)
-    return split(x, indices_or_sections, axis=min(1, x.ndim - 1))
+    ary = as_expr(ary)
+    return split(ary, indices_or_sections, axis=min(1, ary.ndim - 1))

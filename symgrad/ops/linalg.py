@@ -352,7 +352,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
 
 
 @function
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Expr:
     """Sum along a diagonal of two axes.
 
     Examples
@@ -361,4 +361,4 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
     >>> np.trace(sg.input("A", (3, 3))).shape
     ()
     """
-    return diagonal(a, offset, axis1, axis2).sum(axis=-1)
+    return diagonal(a, offset, axis1, axis2).sum(axis=-1, dtype=dtype)

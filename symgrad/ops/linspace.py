@@ -14,6 +14,7 @@ from symgrad.ir.dtypes import is_float
 from symgrad.ir.node import Expr, as_expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import Size, as_size
+from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.cast import astype
 from symgrad.ops.creation import dtype_keyword
 from symgrad.ops.shape import expand_dims
@@ -80,16 +81,54 @@ LINSPACE = OPS["linspace"]
 
 @function
 def linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None
-) -> Expr:
-    """Evenly spaced numbers from one scalar to another.
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Evenly spaced numbers from `start` to `stop`.
+
+    Parameters
+    ----------
+    start, stop : array_like
+        Scalars, or arrays that broadcast: then the numbers are along a new axis.
+    num : int or Dim
+        How many.
+    endpoint : bool
+        Whether `stop` is the last of them.
+    retstep : bool
+        Whether to give ``(numbers, step)``.
+    dtype : dtype, optional
+    axis : int
+        Where the new axis is.
 
     Examples
     --------
     >>> import symgrad as sg
     >>> sg.linspace(0.0, 1.0, 5).shape
     (5,)
+    >>> sg.linspace(sg.input("low", (3,)), 1.0, 5).shape
+    (5, 3)
     """
-    ends = tuple(as_exprs((start, stop)))
-    made = make(LINSPACE, ends, {"num": as_size(num), "endpoint": bool(endpoint)})
-    return made if dtype is None else astype(made, dtype)
+    low, high = as_exprs((start, stop))
+    count = as_size(num)
+    attrs = {"num": count, "endpoint": bool(endpoint)}
+    if low.ndim or high.ndim:
+        shape = broadcast_shapes(low.shape, high.shape)
+        t = make(LINSPACE, tuple(as_exprs((0.0, 1.0))), attrs)
+        t = expand_dims(
+            astype(t, np.result_type(low.dtype, high.dtype, np.float32)),
+            tuple(range(1, 1 + len(shape))),
+        )
+        numbers = FUNCTIONS["moveaxis"](low * (1 - t) + high * t, 0, axis)
+    else:
+        numbers = make(LINSPACE, (low, high), attrs)
+    if dtype is not None:
+        numbers = astype(numbers, dtype)
+    if not retstep:
+        return numbers
+    steps: Any = count - 1 if endpoint else count
+    return numbers, (high - low) / steps

@@ -118,21 +118,21 @@ def _vector_norm(x: Expr, ord: Any, axis: int, keepdims: bool) -> Expr:
     if isinstance(ord, (str, bytes)) or not np.isreal(ord) or np.isnan(ord):
         raise DeclarationError(f"norm: the order of a vector's norm is a number; got {ord!r}")
     if ord == 1:
-        return size.sum(axis, keepdims)
+        return size.sum(axis, keepdims=keepdims)
     if ord == np.inf:
         return _largest(size, axis, keepdims)
     if ord == -np.inf:
-        return size.min(axis, keepdims)
+        return size.min(axis, keepdims=keepdims)
     if ord == 0:
-        return not_equal(x, 0).astype(x.dtype).sum(axis, keepdims)
-    return power(power(size, ord).sum(axis, keepdims), 1 / ord)
+        return not_equal(x, 0).astype(x.dtype).sum(axis, keepdims=keepdims)
+    return power(power(size, ord).sum(axis, keepdims=keepdims), 1 / ord)
 
 
 def _largest(size: Expr, axis: int, keepdims: bool) -> Expr:
     """The largest of numbers >= 0; that of none is 0."""
     if size.shape[axis] == 0:
-        return size.sum(axis, keepdims)
-    return size.max(axis, keepdims)
+        return size.sum(axis, keepdims=keepdims)
+    return size.max(axis, keepdims=keepdims)
 
 
 def _matrix_norm(x: Expr, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Expr:
@@ -144,6 +144,6 @@ def _matrix_norm(x: Expr, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Ex
         )
     rows, columns = axes
     summed, compared = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = abs(x).sum(summed, True)
-    out = _largest(sums, compared, True) if ord > 0 else sums.min(compared, True)
+    sums = abs(x).sum(summed, keepdims=True)
+    out = _largest(sums, compared, True) if ord > 0 else sums.min(compared, keepdims=True)
     return out if keepdims else out.squeeze(axes)

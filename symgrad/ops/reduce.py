@@ -17,7 +17,7 @@ from symgrad.ir.size import Size
 from symgrad.ops.axes import Axes, accumulator, count, delimited, indices, reduced_axes
 from symgrad.ops.cast import astype
 from symgrad.ops.comparison import equal
-from symgrad.ops.creation import ones
+from symgrad.ops.creation import as_literal, full, ones
 from symgrad.ops.cumulative import exclusive_cumprod, reverse
 from symgrad.ops.shape import (
     broadcast_to,
@@ -105,6 +105,19 @@ def reduction(op: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None, **a
     return make(OPS[op], (x,), {"axis": axes, "keepdims": bool(keepdims), **attrs})
 
 
+def _with_initial(op: str, combine: str, x: Any, initial: Any, *options: Any) -> Expr:
+    """A reduction that begins with `initial`: of nothing, it is that."""
+    if initial is None:
+        return reduction(op, x, *options)
+    x = as_expr(x)
+    axes = reduced_axes(options[0], x.ndim, op)
+    if builtins.any([isinstance(x.shape[a], int) and x.shape[a] == 0 for a in axes]):
+        zero = reduction("sum", x, *options)  # of nothing: it has the shape and the dtype
+        return full(zero.shape, initial, zero.dtype if op in ("sum", "prod") else x.dtype)
+    found = reduction(op, x, *options)
+    return FUNCTIONS[combine](found, as_literal(initial, found.dtype))  # type: ignore[no-any-return]
+
+
 def _examples(name: str, reference: Callable[..., Any], **kwargs: Any) -> tuple[Example, ...]:
     """One example for each form that the arguments of a reduction take."""
 
@@ -158,7 +171,9 @@ class Sum(Reduction):
 
 
 @function
-def sum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Expr:
+def sum(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+) -> Expr:
     """Sum of the elements along `axis`, or of all of them; integers and booleans give int64.
 
     Examples
@@ -168,7 +183,7 @@ def sum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) 
     >>> sg.sum(x, axis=1).shape, sg.sum(x, axis=0, keepdims=True).shape
     ((Dim('B'),), (1, 3))
     """
-    return reduction("sum", a, axis, keepdims, dtype)
+    return _with_initial("sum", "add", a, initial, axis, keepdims, dtype)
 
 
 @register
@@ -216,7 +231,9 @@ def _others_along(x: Expr, axis: int) -> Expr:
 
 
 @function
-def prod(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Expr:
+def prod(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+) -> Expr:
     """Product of the elements along `axis`, or of all; its gradient is exact where some are 0.
 
     Examples
@@ -226,7 +243,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False)
     >>> sg.prod(x, axis=1).shape
     (Dim('B'),)
     """
-    return reduction("prod", a, axis, keepdims, dtype)
+    return _with_initial("prod", "multiply", a, initial, axis, keepdims, dtype)
 
 
 # ---- extrema
@@ -284,7 +301,7 @@ class Max(Extremum):
 
 
 @function
-def max(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
+def max(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
     """Largest element along `axis`, or of all; k elements that tie get 1/k of the gradient each.
 
     Examples
@@ -294,7 +311,7 @@ def max(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
     >>> sg.max(x, axis=0, keepdims=True).shape
     (1, 3)
     """
-    return reduction("max", a, axis, keepdims)
+    return _with_initial("max", "maximum", a, initial, axis, keepdims)
 
 
 @register
@@ -307,7 +324,7 @@ class Min(Extremum):
 
 
 @function
-def min(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
+def min(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
     """Smallest element along `axis`, or of all; k that tie get 1/k of the gradient each.
 
     Examples
@@ -317,7 +334,7 @@ def min(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
     >>> sg.min(x).shape
     ()
     """
-    return reduction("min", a, axis, keepdims)
+    return _with_initial("min", "minimum", a, initial, axis, keepdims)
 
 
 FUNCTIONS["amax"], FUNCTIONS["amin"] = max, min

@@ -316,9 +316,9 @@ def _scatter(op: Op, x: Any, index: Any, values: Any) -> Expr:
 
 @function
 def put_along_axis(
-    x: Any, indices: Any, values: Any, axis: int | None = -1, inplace: bool = True
+    arr: Any, indices: Any, values: Any, axis: int | None = -1, inplace: bool = True
 ) -> Expr:
-    """A copy of `x` with elements along an axis set: the inverse of ``take_along_axis``.
+    """A copy of `arr` with elements along an axis set: the inverse of ``take_along_axis``.
 
     NumPy's function changes its argument, which an expression does not allow: say
     ``inplace=False``, as in JAX.
@@ -328,6 +328,6 @@ def put_along_axis(
             "put_along_axis would change its argument, and expressions are immutable; "
             "use x = sg.put_along_axis(x, indices, values, axis, inplace=False)"
         )
-    x = as_expr(x)
-    array, index = along_axis(x, indices, axis)
-    return reshape(scatter_set(array, index, values), x.shape)
+    arr = as_expr(arr)
+    array, index = along_axis(arr, indices, axis)
+    return reshape(scatter_set(array, index, values), arr.shape)

@@ -116,7 +116,7 @@ def _selected(condition: Expr, ct: Expr, x: Expr, when: bool) -> Expr:
 
 
 @function
-def where(condition: Any, x: Any, y: Any) -> Expr:
+def where(condition: Any, x: Any = None, y: Any = None) -> Expr:
     """Elements of `x` where the condition holds, of `y` elsewhere.
 
     The gradient of the element not taken is exactly 0, whatever NaN or infinity it holds.
@@ -136,6 +136,12 @@ def where(condition: Any, x: Any, y: Any) -> Expr:
     >>> f([4.0, -1.0])
     array([0.25, 0.  ])
     """
+    if x is None or y is None:
+        raise DeclarationError(
+            "where: expected a condition and two values; the indices at which a condition holds "
+            "depend on values, so that their number has no static shape. Choose with "
+            "sg.where(condition, x, 0), and reduce that"
+        )
     x, y = as_exprs((x, y))
     return make(WHERE, (as_expr(condition), x, y), {})
 

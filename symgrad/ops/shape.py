@@ -122,12 +122,12 @@ RESHAPE = OPS["reshape"]
 
 
 @function
-def reshape(x: Any, shape: Any) -> Expr:
+def reshape(a: Any, shape: Any) -> Expr:
     """The same elements, in C order, in another shape.
 
     Parameters
     ----------
-    x : array_like
+    a : array_like
     shape : int, Dim, str or a tuple of them
         One entry may be -1: it follows from the others. Where symbolic sizes leave it open
         whether the number of elements fits, that is checked at each call.
@@ -139,25 +139,25 @@ def reshape(x: Any, shape: Any) -> Expr:
     >>> sg.reshape(x, ("B", -1)).shape
     (Dim('B'), 12)
     """
-    x = as_expr(x)
+    a = as_expr(a)
     items = list(shape) if isinstance(shape, (tuple, list)) else [shape]
     unknown = [i for i, item in enumerate(items) if _is_minus_one(item)]
     if len(unknown) > 1:
         raise ShapeError(f"reshape: only one size may be -1; got {tuple(items)}")
     known = as_shape([item for i, item in enumerate(items) if i not in unknown])
     if not unknown:
-        return make(RESHAPE, (x,), {"shape": known})
+        return make(RESHAPE, (a,), {"shape": known})
     at = unknown[0]
-    total, rest = product(x.shape), product(known)
+    total, rest = product(a.shape), product(known)
     inferred = exact_quotient(total, rest)
     if inferred is None:
         if isinstance(rest, int) and (isinstance(total, int) or rest == 0):
             raise ShapeError(
-                f"reshape: {format_shape(x.shape)} cannot become {tuple(items)}: "
+                f"reshape: {format_shape(a.shape)} cannot become {tuple(items)}: "
                 f"{total} elements are not a multiple of {rest}"
             )
         inferred = total // rest
-    return make(RESHAPE, (x,), {"shape": (*known[:at], inferred, *known[at:])})
+    return make(RESHAPE, (a,), {"shape": (*known[:at], inferred, *known[at:])})
 
 
 def _is_minus_one(item: Any) -> bool:
@@ -165,9 +165,9 @@ def _is_minus_one(item: Any) -> bool:
 
 
 @function
-def ravel(x: Any) -> Expr:
+def ravel(a: Any) -> Expr:
     """All elements along one axis, in C order."""
-    return reshape(x, (-1,))
+    return reshape(a, (-1,))
 
 
 # ---------------------------------------------------------------- broadcast_to
@@ -221,7 +221,7 @@ BROADCAST_TO = OPS["broadcast_to"]
 
 
 @function
-def broadcast_to(x: Any, shape: Any) -> Expr:
+def broadcast_to(array: Any, shape: Any) -> Expr:
     """The array in a shape that it broadcasts to.
 
     Examples
@@ -231,8 +231,8 @@ def broadcast_to(x: Any, shape: Any) -> Expr:
     >>> sg.broadcast_to(b, ("B", 3)).shape
     (Dim('B'), 3)
     """
-    x, to = as_expr(x), as_shape(shape)
-    return x if x.shape == to else make(BROADCAST_TO, (x,), {"shape": to})
+    array, to = as_expr(array), as_shape(shape)
+    return array if array.shape == to else make(BROADCAST_TO, (array,), {"shape": to})
 
 
 @function
@@ -339,7 +339,7 @@ EXPAND_DIMS, SQUEEZE = OPS["expand_dims"], OPS["squeeze"]
 
 
 @function
-def expand_dims(x: Any, axis: Any) -> Expr:
+def expand_dims(a: Any, axis: Any) -> Expr:
     """New axes of size 1, at these positions of the result.
 
     Examples
@@ -349,14 +349,14 @@ def expand_dims(x: Any, axis: Any) -> Expr:
     >>> sg.expand_dims(x, (0, -1)).shape
     (1, Dim('B'), 3, 1)
     """
-    x = as_expr(x)
+    a = as_expr(a)
     count = len(axis) if isinstance(axis, (tuple, list)) else 1
-    axes = tuple(sorted(normalize_axes(axis, x.ndim + count)))
-    return make(EXPAND_DIMS, (x,), {"axis": axes}) if axes else x
+    axes = tuple(sorted(normalize_axes(axis, a.ndim + count)))
+    return make(EXPAND_DIMS, (a,), {"axis": axes}) if axes else a
 
 
 @function
-def squeeze(x: Any, axis: Any = None) -> Expr:
+def squeeze(a: Any, axis: Any = None) -> Expr:
     """Without axes of size 1: these, or all whose size is the number 1.
 
     Raises
@@ -371,9 +371,9 @@ def squeeze(x: Any, axis: Any = None) -> Expr:
     >>> sg.squeeze(x).shape
     (Dim('B'), 3)
     """
-    x = as_expr(x)
+    a = as_expr(a)
     if axis is None:
-        axes = tuple(i for i, s in enumerate(x.shape) if isinstance(s, int) and s == 1)
+        axes = tuple(i for i, s in enumerate(a.shape) if isinstance(s, int) and s == 1)
     else:
-        axes = tuple(sorted(normalize_axes(axis, x.ndim)))
-    return make(SQUEEZE, (x,), {"axis": axes}) if axes else x
+        axes = tuple(sorted(normalize_axes(axis, a.ndim)))
+    return make(SQUEEZE, (a,), {"axis": axes}) if axes else a

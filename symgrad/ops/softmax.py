@@ -83,7 +83,7 @@ class LogSumExp(Reduction):
         (t,) = tangents
         if t is None:
             return None
-        return (t * _weights(node)).sum(node.attrs["axis"], node.attrs["keepdims"])
+        return (t * _weights(node)).sum(node.attrs["axis"], keepdims=node.attrs["keepdims"])
 
     def lower(self, node: Expr) -> Expr:
         (x,), axes = node.args, node.attrs["axis"]

@@ -151,7 +151,7 @@ def inverse_permutation(axes: Sequence[int]) -> tuple[int, ...]:
 
 
 @function
-def transpose(x: Any, axes: Any = None) -> Expr:
+def transpose(a: Any, axes: Any = None) -> Expr:
     """Axes in another order; reversed, if none is given.
 
     Examples
@@ -161,14 +161,14 @@ def transpose(x: Any, axes: Any = None) -> Expr:
     >>> sg.transpose(x, (1, 0, 2)).shape
     (4, Dim('B'), 3)
     """
-    x = as_expr(x)
+    a = as_expr(a)
     if axes is None:
-        order = tuple(reversed(range(x.ndim)))
+        order = tuple(reversed(range(a.ndim)))
     else:
-        order = normalize_axes(axes, x.ndim, "axes")
-        if len(order) != x.ndim:
-            raise DeclarationError(f"transpose: axes {axes!r} for an array of {x.ndim} axes")
-    return _permuted(x, order)
+        order = normalize_axes(axes, a.ndim, "axes")
+        if len(order) != a.ndim:
+            raise DeclarationError(f"transpose: axes {axes!r} for an array of {a.ndim} axes")
+    return _permuted(a, order)
 
 
 def _permuted(x: Expr, order: tuple[int, ...]) -> Expr:
@@ -177,29 +177,29 @@ def _permuted(x: Expr, order: tuple[int, ...]) -> Expr:
 
 
 @function
-def swapaxes(x: Any, axis1: int, axis2: int) -> Expr:
+def swapaxes(a: Any, axis1: int, axis2: int) -> Expr:
     """Two axes exchanged."""
-    x = as_expr(x)
-    a, b = normalize_axis(axis1, x.ndim, "axis1"), normalize_axis(axis2, x.ndim, "axis2")
-    order = list(range(x.ndim))
-    order[a], order[b] = b, a
-    return transpose(x, order)
+    a = as_expr(a)
+    one, other = normalize_axis(axis1, a.ndim, "axis1"), normalize_axis(axis2, a.ndim, "axis2")
+    order = list(range(a.ndim))
+    order[one], order[other] = other, one
+    return transpose(a, order)
 
 
 @function
-def moveaxis(x: Any, source: Any, destination: Any) -> Expr:
+def moveaxis(a: Any, source: Any, destination: Any) -> Expr:
     """Axes moved to other positions; the others keep their order."""
-    x = as_expr(x)
-    sources = normalize_axes(source, x.ndim, "source")
-    destinations = normalize_axes(destination, x.ndim, "destination")
+    a = as_expr(a)
+    sources = normalize_axes(source, a.ndim, "source")
+    destinations = normalize_axes(destination, a.ndim, "destination")
     if len(sources) != len(destinations):
         raise DeclarationError(
             f"moveaxis: {len(sources)} axes to move but {len(destinations)} destinations"
         )
-    order = [axis for axis in range(x.ndim) if axis not in sources]
+    order = [axis for axis in range(a.ndim) if axis not in sources]
     for to, axis in sorted(zip(destinations, sources, strict=True)):
         order.insert(to, axis)
-    return transpose(x, order)
+    return transpose(a, order)
 
 
 @function

@@ -113,9 +113,20 @@ def test_full_broadcasts_an_array() -> None:
         (lambda: f("zeros", (2, -1)), ShapeError, "must not be negative"),
         (lambda: f("eye", 3, k=0.5), DeclarationError, "must be an integer"),
         (lambda: f("one_hot", leaf("p", (3,)), 4), DTypeError, "must be integers"),
-        (lambda: f("linspace", leaf("p", (3,)), 1.0), ShapeError, "must be scalars"),
+        (lambda: f("linspace", leaf("p", (3,)), np.ones(2)), ShapeError, "do not broadcast"),
     ],
 )
 def test_refusals_say_what_was_expected(declare: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         declare()
+
+
+def test_linspace_between_arrays() -> None:
+    low, high = leaf("low", (3, 1)), leaf("high", (2,))
+    a, b = np.array([[0.0], [1.0], [-2.0]]), np.array([2.0, 3.5])
+    for options in ({}, {"axis": -1}, {"endpoint": False, "axis": 1}):
+        made, step = f("linspace", low, high, 4, retstep=True, **options)
+        got, got_step = evaluate([made, step], {low: a, high: b})
+        want, want_step = np.linspace(a, b, 4, retstep=True, **options)
+        np.testing.assert_allclose(got, want, rtol=1e-15, atol=1e-15)
+        np.testing.assert_allclose(got_step, want_step, rtol=1e-15)

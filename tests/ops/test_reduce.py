@@ -331,3 +331,16 @@ def test_parts_are_shared() -> None:
     weights = [n for n in topological([g]) if n.op.composite]
     assert len(weights) == 1
     assert _exponentials([y, *weights]) == 1
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "max", "min"])
+@pytest.mark.parametrize("shape", [(3, 4), (0, 4), (3, 0)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_initial_begins_the_reduction(name: str, shape: tuple[int, int], dtype: str) -> None:
+    x = (np.arange(np.prod(shape)).reshape(shape) - 3).astype(dtype)
+    for options in ({"axis": 0}, {"axis": 1, "keepdims": True}, {}):
+        want = getattr(np, name)(x, initial=1.5, **options)
+        node = leaf(x.shape, dtype)
+        y = FUNCTIONS[name](node, initial=1.5, **options)
+        assert (y.dtype, y.shape) == (want.dtype, want.shape)
+        np.testing.assert_array_equal(value(y, [node], [x]), want)
