@@ -64,10 +64,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
     else:
         importlib.import_module("symgrad.ops")
+        from symgrad.ir.absent import advice
         from symgrad.ir.op import FUNCTIONS
 
         if name not in FUNCTIONS:
-            raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
+            raise AttributeError(f"module 'symgrad' has no attribute {name!r}" + advice(name))
         value = FUNCTIONS[name]
     globals()[name] = value
     return value

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symgrad.errors import ExpressionUseError
+from symgrad.ir.absent import advice
 from symgrad.ir.op import FUNCTIONS, NAMESPACES
 
 if TYPE_CHECKING:
@@ -40,8 +44,10 @@ class Operators:
         name = f"np.{space}.{func.__name__}" if space else f"np.{func.__name__}"
         fn = NAMESPACES.get(space, {}).get(func.__name__) or FUNCTIONS.get(func.__name__)
         if fn is None:
-            raise ExpressionUseError(f"{name} is not available for expressions")
-        return fn(*args, **_refuse(name, dict(kwargs)))
+            raise ExpressionUseError(
+                f"{name} is not available for expressions" + advice(func.__name__)
+            )
+        return fn(*args, **_refuse(name, dict(kwargs), fn))
 
     # ---- operators
 
@@ -86,6 +92,12 @@ class Operators:
 
     def __rpow__(self, other: Any) -> Expr:
         return _call("power", other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Expr, Expr]:
+        return FUNCTIONS["divmod"](self, other)  # type: ignore[no-any-return]
+
+    def __rdivmod__(self, other: Any) -> tuple[Expr, Expr]:
+        return FUNCTIONS["divmod"](other, self)  # type: ignore[no-any-return]
 
     def __matmul__(self, other: Any) -> Expr:
         return _call("matmul", self, other)
@@ -166,39 +178,69 @@ class Operators:
         return _call("at", self)
 
     def sum(
-        self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
     ) -> Expr:
-        return _call("sum", self, axis, dtype, keepdims=keepdims, initial=initial)
+        return _call("sum", self, axis, dtype, keepdims=keepdims, initial=initial, where=where)
 
-    def mean(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Expr:
-        return _call("mean", self, axis, dtype, keepdims=keepdims)
+    def mean(
+        self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
+    ) -> Expr:
+        return _call("mean", self, axis, dtype, keepdims=keepdims, where=where)
 
     def prod(
-        self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
     ) -> Expr:
-        return _call("prod", self, axis, dtype, keepdims=keepdims, initial=initial)
+        return _call("prod", self, axis, dtype, keepdims=keepdims, initial=initial, where=where)
 
-    def max(self, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
-        return _call("max", self, axis, keepdims=keepdims, initial=initial)
+    def max(
+        self, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Expr:
+        return _call("max", self, axis, keepdims=keepdims, initial=initial, where=where)
 
-    def min(self, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
-        return _call("min", self, axis, keepdims=keepdims, initial=initial)
+    def min(
+        self, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Expr:
+        return _call("min", self, axis, keepdims=keepdims, initial=initial, where=where)
 
     def var(
-        self, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        ddof: float = 0,
+        keepdims: bool = False,
+        where: Any = True,
     ) -> Expr:
-        return _call("var", self, axis, dtype, ddof=ddof, keepdims=keepdims)
+        return _call("var", self, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
 
     def std(
-        self, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        ddof: float = 0,
+        keepdims: bool = False,
+        where: Any = True,
     ) -> Expr:
-        return _call("std", self, axis, dtype, ddof=ddof, keepdims=keepdims)
+        return _call("std", self, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
 
-    def any(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
-        return _call("any", self, axis, keepdims=keepdims)
+    def any(self, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Expr:
+        return _call("any", self, axis, keepdims=keepdims, where=where)
 
-    def all(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
-        return _call("all", self, axis, keepdims=keepdims)
+    def all(self, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Expr:
+        return _call("all", self, axis, keepdims=keepdims, where=where)
 
     def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
         return _call("argmax", self, axis, keepdims=keepdims)
@@ -206,8 +248,20 @@ class Operators:
     def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
         return _call("argmin", self, axis, keepdims=keepdims)
 
-    def argsort(self, axis: Any = -1, kind: Any = None) -> Expr:
-        return _call("argsort", self, axis, kind)
+    def argsort(self, axis: Any = -1, kind: Any = None, *, stable: bool | None = None) -> Expr:
+        return _call("argsort", self, axis, kind, stable=stable)
+
+    def nonzero(self) -> tuple[Expr, ...]:
+        return FUNCTIONS["nonzero"](self)  # type: ignore[no-any-return]
+
+    def compress(self, condition: Any, axis: Any = None) -> Any:
+        return _call("compress", condition, self, axis=axis)
+
+    def choose(self, choices: Any, mode: str = "raise") -> Expr:
+        return _call("choose", self, choices, mode=mode)
+
+    def searchsorted(self, v: Any, side: str = "left", sorter: Any = None) -> Expr:
+        return _call("searchsorted", self, v, side=side, sorter=sorter)
 
     def cumsum(self, axis: Any = None, dtype: Any = None) -> Expr:
         return _call("cumsum", self, axis, dtype)
@@ -273,16 +327,28 @@ class Operators:
         return self  # type: ignore[return-value]
 
 
-def _refuse(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Drop NumPy's defaults from `kwargs`; whatever changes memory or masks is refused."""
-    for key in ("out", "where", "casting", "subok", "order", "signature"):
-        value = kwargs.pop(key, None)
-        if value is not None and value is not np._NoValue:
+def _refuse(
+    name: str, kwargs: dict[str, Any], fn: Callable[..., Any] | None = None
+) -> dict[str, Any]:
+    """Drop NumPy's defaults from `kwargs`; what changes memory is refused, and what `fn` lacks."""
+    for key in ("out", "where", "casting", "subok", "order", "signature", "overwrite_input"):
+        value = kwargs.get(key)
+        if value is None or value is np._NoValue or value is _DEFAULTS.get(key):
+            kwargs.pop(key, None)
+        elif key not in _parameters(fn):
             raise ExpressionUseError(
                 f"{name}(..., {key}=...) is not available for expressions, which are immutable"
                 + ("; use sg.where(mask, a, b)" if key == "where" else "")
             )
     return {k: v for k, v in kwargs.items() if v is not np._NoValue}
+
+
+_DEFAULTS = {"where": True, "overwrite_input": False}
+
+
+@lru_cache(maxsize=1024)
+def _parameters(fn: Callable[..., Any] | None) -> frozenset[str]:
+    return frozenset() if fn is None else frozenset(inspect.signature(fn).parameters)
 
 
 def _call(name: str, *args: Any, **kwargs: Any) -> Expr:

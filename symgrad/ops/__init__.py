@@ -15,6 +15,7 @@ FAMILIES = (
     "join",
     "extend",
     "reduce",
+    "extrema",
     "position",
     "statistics",
     "linalg",

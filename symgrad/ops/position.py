@@ -12,7 +12,7 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ops.axes import delimited, indices
-from symgrad.ops.reduce import require_elements
+from symgrad.ops.extrema import require_elements
 from symgrad.ops.shape import normalize_axis, ravel, reshape
 
 __all__ = ["argmax", "argmin"]

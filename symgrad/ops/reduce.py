@@ -1,4 +1,4 @@
-"""Reductions: ops that take away axes (sum, prod, max, min, any, all)."""
+"""Reductions: ops that take away axes (sum, prod, any, all), and what all of them share."""
 
 from __future__ import annotations
 
@@ -8,27 +8,34 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from symgrad.errors import ShapeError
+from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, as_expr, make
+from symgrad.ir.node import Expr, as_expr, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
-from symgrad.ir.size import Size
 from symgrad.ops.axes import Axes, accumulator, count, delimited, indices, reduced_axes
+from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.cast import astype
-from symgrad.ops.comparison import equal
-from symgrad.ops.creation import as_literal, full, ones
+from symgrad.ops.creation import as_literal, ones
 from symgrad.ops.cumulative import exclusive_cumprod, reverse
+from symgrad.ops.selection import where as choose
 from symgrad.ops.shape import (
     broadcast_to,
     expand_dims,
     inverse_permutation,
     reshape,
-    squeeze,
     transpose,
 )
 
-__all__ = ["Reduction", "keep", "reduction", "require_elements", "spread"]
+__all__ = [
+    "Reduction",
+    "keep",
+    "masked_examples",
+    "only",
+    "reduction",
+    "reduction_examples",
+    "spread",
+]
 
 
 # ---- putting reduced axes back
@@ -57,6 +64,8 @@ class Reduction(Op):
 
     #: how it is typeset; the axes become its subscript
     symbol: ClassVar[str]
+    #: whether a number has an axis 0, as in NumPy for what is a ufunc's ``reduce``
+    of_numbers: ClassVar[bool] = True
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """The dtype of the result."""
@@ -101,24 +110,38 @@ def reduction(op: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None, **a
     x = as_expr(x)
     if dtype is not None:
         x = astype(x, dtype)
+    made = OPS[op]
+    if not x.ndim and axis in (0, -1) and isinstance(made, Reduction) and made.of_numbers:
+        axis = ()
     axes = reduced_axes(axis, x.ndim, op)
-    return make(OPS[op], (x,), {"axis": axes, "keepdims": bool(keepdims), **attrs})
+    return make(made, (x,), {"axis": axes, "keepdims": bool(keepdims), **attrs})
 
 
-def _with_initial(op: str, combine: str, x: Any, initial: Any, *options: Any) -> Expr:
-    """A reduction that begins with `initial`: of nothing, it is that."""
-    if initial is None:
-        return reduction(op, x, *options)
-    x = as_expr(x)
-    axes = reduced_axes(options[0], x.ndim, op)
-    if builtins.any([isinstance(x.shape[a], int) and x.shape[a] == 0 for a in axes]):
-        zero = reduction("sum", x, *options)  # of nothing: it has the shape and the dtype
-        return full(zero.shape, initial, zero.dtype if op in ("sum", "prod") else x.dtype)
-    found = reduction(op, x, *options)
-    return FUNCTIONS[combine](found, as_literal(initial, found.dtype))  # type: ignore[no-any-return]
+def only(a: Any, where: Any, fill: Any) -> Expr:
+    """The elements that take part, by a mask that broadcasts to `a`; `fill` for the others.
+
+    They are selected, so that no NaN or infinity of the others reaches value or gradient.
+    """
+    x: Expr = as_expr(a)
+    if where is True or where is None:
+        return x
+    mask = as_expr(where)
+    if mask.dtype.kind != "b":
+        raise DTypeError(f"where must be a mask of booleans; got {mask.dtype}")
+    common = broadcast_shapes(mask.shape, x.shape)
+    if len(common) > x.ndim or builtins.any(
+        [have == 1 != got for have, got in zip(x.shape, common, strict=True)]
+    ):
+        raise ShapeError(
+            f"the mask `where` of shape {format_shape(mask.shape)} does not broadcast to "
+            f"{format_shape(x.shape)}"
+        )
+    return choose(mask, x, literal(fill, x.dtype))
 
 
-def _examples(name: str, reference: Callable[..., Any], **kwargs: Any) -> tuple[Example, ...]:
+def reduction_examples(
+    name: str, reference: Callable[..., Any], **kwargs: Any
+) -> tuple[Example, ...]:
     """One example for each form that the arguments of a reduction take."""
 
     def example(shape: tuple[int, ...], axis: Any, keepdims: bool) -> Example:
@@ -148,6 +171,25 @@ def _empty(name: str, reference: Callable[..., Any]) -> tuple[Example, ...]:
     )
 
 
+def masked_examples(name: str, initial: float) -> tuple[Example, ...]:
+    """Examples with a mask of the elements that take part, and an initial value."""
+    reference = getattr(np, name)
+
+    def example(shapes: tuple[tuple[int, ...], ...], **options: Any) -> Example:
+        return Example(
+            lambda x, m: FUNCTIONS[name](x, where=m, initial=initial, **options),
+            lambda x, m: reference(x, where=m, initial=initial, **options),
+            shapes,
+            dtypes=("float64", "bool"),
+        )
+
+    return (
+        example(((3, 4), (3, 4))),
+        example(((3, 4), (4,)), axis=1),
+        example(((2, 3, 4), (3, 1)), axis=(0, 2), keepdims=True),
+    )
+
+
 # ---- sums and products
 
 
@@ -157,7 +199,9 @@ class Sum(Reduction):
 
     name = "sum"
     symbol = r"\sum"
-    examples = _examples("sum", np.sum) + _empty("sum", np.sum)
+    examples = (
+        reduction_examples("sum", np.sum) + _empty("sum", np.sum) + masked_examples("sum", 1.5)
+    )
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         return accumulator(dtype)
@@ -172,9 +216,27 @@ class Sum(Reduction):
 
 @function
 def sum(
-    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
 ) -> Expr:
     """Sum of the elements along `axis`, or of all of them; integers and booleans give int64.
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int, tuple of int or None
+    dtype : dtype, optional
+        In which to add.
+    keepdims : bool
+    initial : array_like, optional
+        What the sum begins with.
+    where : array_like of bool
+        Which elements take part; whatever the others hold has no part in value or gradient.
 
     Examples
     --------
@@ -183,7 +245,8 @@ def sum(
     >>> sg.sum(x, axis=1).shape, sg.sum(x, axis=0, keepdims=True).shape
     ((Dim('B'),), (1, 3))
     """
-    return _with_initial("sum", "add", a, initial, axis, keepdims, dtype)
+    total = reduction("sum", only(a, where, 0), axis, keepdims, dtype)
+    return total if initial is None else total + as_literal(initial, total.dtype)
 
 
 @register
@@ -192,7 +255,9 @@ class Prod(Reduction):
 
     name = "prod"
     symbol = r"\prod"
-    examples = _examples("prod", np.prod) + _empty("prod", np.prod)
+    examples = (
+        reduction_examples("prod", np.prod) + _empty("prod", np.prod) + masked_examples("prod", 1.5)
+    )
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         return accumulator(dtype)
@@ -232,9 +297,17 @@ def _others_along(x: Expr, axis: int) -> Expr:
 
 @function
 def prod(
-    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
 ) -> Expr:
     """Product of the elements along `axis`, or of all; its gradient is exact where some are 0.
+
+    `initial` and `where` as for :func:`sum`.
 
     Examples
     --------
@@ -243,101 +316,8 @@ def prod(
     >>> sg.prod(x, axis=1).shape
     (Dim('B'),)
     """
-    return _with_initial("prod", "multiply", a, initial, axis, keepdims, dtype)
-
-
-# ---- extrema
-
-
-class Extremum(Reduction):
-    """Maximum or minimum; elements that tie share the derivative."""
-
-    def aval(self, x: Aval, *, axis: Axes, keepdims: bool, **attrs: Any) -> Aval:
-        out = super().aval(x, axis=axis, keepdims=keepdims)
-        require_elements(x, axis, out.shape)
-        return out
-
-    def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
-        chosen, ties = _ties(node)
-        return (keep(ct, node) / ties * chosen,)
-
-    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
-        (t,) = tangents
-        if t is None:
-            return None
-        chosen, ties = _ties(node)
-        axes = node.attrs["axis"]
-        mean = (t * chosen).sum(axis=axes, keepdims=True) / ties
-        return mean if node.attrs["keepdims"] or not axes else squeeze(mean, axes)
-
-
-def _ties(node: Expr) -> tuple[Expr, Expr]:
-    """Where the extremum is taken, and in how many places for each result."""
-    (x,), axes = node.args, node.attrs["axis"]
-    chosen = equal(x, keep(node, node))
-    return chosen, astype(chosen.sum(axis=axes, keepdims=True), x.dtype)
-
-
-def require_elements(x: Aval, axes: Axes, result: tuple[Size, ...]) -> None:
-    """Like NumPy: an empty axis has no extremum, unless nothing is asked for."""
-    empty = [a for a in axes if isinstance(x.shape[a], int) and x.shape[a] == 0]
-    if empty and not builtins.any([isinstance(s, int) and s == 0 for s in result]):
-        raise ShapeError(
-            f"axis {empty[0]} of {format_shape(x.shape)} is empty and has no extremum; "
-            "expected at least one element"
-        )
-
-
-_DISTINCT: dict[str, Any] = {"domain": ((-2.0, 2.0),)}
-
-
-@register
-class Max(Extremum):
-    """The largest of the elements along axes."""
-
-    name = "max"
-    symbol = r"\max"
-    examples = _examples("max", np.max, **_DISTINCT)
-
-
-@function
-def max(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
-    """Largest element along `axis`, or of all; k elements that tie get 1/k of the gradient each.
-
-    Examples
-    --------
-    >>> import symgrad as sg
-    >>> x = sg.input("x", ("B", 3))
-    >>> sg.max(x, axis=0, keepdims=True).shape
-    (1, 3)
-    """
-    return _with_initial("max", "maximum", a, initial, axis, keepdims)
-
-
-@register
-class Min(Extremum):
-    """The smallest of the elements along axes."""
-
-    name = "min"
-    symbol = r"\min"
-    examples = _examples("min", np.min, **_DISTINCT)
-
-
-@function
-def min(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None) -> Expr:
-    """Smallest element along `axis`, or of all; k that tie get 1/k of the gradient each.
-
-    Examples
-    --------
-    >>> import symgrad as sg
-    >>> x = sg.input("x", ("B", 3))
-    >>> sg.min(x).shape
-    ()
-    """
-    return _with_initial("min", "minimum", a, initial, axis, keepdims)
-
-
-FUNCTIONS["amax"], FUNCTIONS["amin"] = max, min
+    total = reduction("prod", only(a, where, 1), axis, keepdims, dtype)
+    return total if initial is None else total * as_literal(initial, total.dtype)
 
 
 # ---- logic
@@ -359,11 +339,11 @@ class Any_(Logical):
 
     name = "any"
     symbol = r"\bigvee"
-    examples = _examples("any", np.any, **_BOOLEAN)
+    examples = reduction_examples("any", np.any, **_BOOLEAN)
 
 
 @function
-def any(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
+def any(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Expr:
     """Whether any element along `axis` is true (is not 0); False for an empty one.
 
     Examples
@@ -373,7 +353,7 @@ def any(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
     >>> sg.any(x > 0, axis=1).dtype
     dtype('bool')
     """
-    return reduction("any", a, axis, keepdims)
+    return reduction("any", only(a, where, False), axis, keepdims)
 
 
 @register
@@ -382,11 +362,11 @@ class All(Logical):
 
     name = "all"
     symbol = r"\bigwedge"
-    examples = _examples("all", np.all, **_BOOLEAN)
+    examples = reduction_examples("all", np.all, **_BOOLEAN)
 
 
 @function
-def all(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
+def all(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Expr:
     """Whether all elements along `axis` are true (are not 0); True for an empty one.
 
     Examples
@@ -396,4 +376,4 @@ def all(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
     >>> sg.all(x > 0, axis=1).shape
     (Dim('B'),)
     """
-    return reduction("all", a, axis, keepdims)
+    return reduction("all", only(a, where, True), axis, keepdims)

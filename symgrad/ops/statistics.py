@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError
-from symgrad.ir.node import Expr
+from symgrad.ir.node import Expr, as_expr, as_exprs
 from symgrad.ir.op import FUNCTIONS, Example, function, register
 from symgrad.ir.size import Dim, Size
-from symgrad.ops.arithmetic import divide
-from symgrad.ops.axes import count, delimited, indices
+from symgrad.ops.arithmetic import divide, square
+from symgrad.ops.axes import Axes, as_floating, count, delimited, indices, reduced_axes
 from symgrad.ops.cast import astype
 from symgrad.ops.comparison import equal
 from symgrad.ops.elementwise import floating
-from symgrad.ops.reduce import Reduction, keep, reduction, spread
-from symgrad.ops.selection import where
+from symgrad.ops.exponential import sqrt
+from symgrad.ops.reduce import Reduction, keep, only, reduction, spread
+from symgrad.ops.selection import maximum
+from symgrad.ops.selection import where as choose
+from symgrad.ops.shape import broadcast_to, squeeze
 
 __all__ = ["mean", "std", "var"]
 
@@ -41,8 +44,37 @@ def _examples(name: str, **kwargs: Any) -> tuple[Example, ...]:
     )
 
 
+def _masked(name: str, **options: Any) -> tuple[Example, ...]:
+    """Examples with a mask of the elements that take part, of which each row has two."""
+    reference = getattr(np, name)
+    mask = np.array([[True, False, True, False], [False, True, True, True], [True] * 4])
+    return (
+        Example(
+            lambda x: FUNCTIONS[name](x, axis=1, where=mask, **options),
+            lambda x: reference(x, axis=1, where=mask, **options),
+            ((3, 4),),
+        ),
+        Example(
+            lambda x: FUNCTIONS[name](x, axis=(0, 2), keepdims=True, where=mask, **options),
+            lambda x: reference(x, axis=(0, 2), keepdims=True, where=mask, **options),
+            ((2, 3, 4),),
+        ),
+    )
+
+
+def _about_a_mean(name: str) -> Example:
+    reference = getattr(np, name)
+    return Example(
+        lambda x, m: FUNCTIONS[name](x, axis=1, mean=m, correction=1),
+        lambda x, m: reference(x, axis=1, mean=m, correction=1),
+        ((3, 4), (3, 1)),
+    )
+
+
 class Average(Reduction):
     """A reduction to floating numbers."""
+
+    of_numbers = False
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         return floating(dtype)
@@ -58,6 +90,7 @@ class Mean(Average):
         *_examples("mean"),
         Example(lambda x: mean(x, axis=1), lambda x: x.mean(axis=1), ((3, 1),)),
         Example(lambda x: mean(x, axis=0), lambda x: x.mean(axis=0), ((3, 0),)),
+        *_masked("mean"),
     )
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
@@ -73,8 +106,12 @@ def _elements(node: Expr) -> Size:
 
 
 @function
-def mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Expr:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
+) -> Expr:
     """Arithmetic mean along `axis`, or of all elements; that of integers is float64.
+
+    `where` is a mask of the elements that take part, as for :func:`sum`; the mean of none is NaN.
 
     Examples
     --------
@@ -83,7 +120,22 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False)
     >>> sg.mean(x, axis=1).dtype
     dtype('float32')
     """
-    return reduction("mean", a, axis, keepdims, dtype)
+    if where is True or where is None:
+        return reduction("mean", a, axis, keepdims, dtype)
+    x = as_floating(a) if dtype is None else astype(as_expr(a), dtype)
+    axes = reduced_axes(axis, x.ndim, "mean")
+    return _masked_mean(x, where, axes, keepdims)
+
+
+def _masked_mean(x: Expr, mask: Any, axes: Axes, keepdims: bool) -> Expr:
+    total = reduction("sum", only(x, mask, 0), axes, keepdims)
+    return total / _number(x, mask, axes, keepdims)
+
+
+def _number(x: Expr, mask: Any, axes: Axes, keepdims: bool) -> Expr:
+    """How many elements along the axes take part."""
+    every = broadcast_to(as_expr(mask), only(x, mask, 0).shape)
+    return astype(reduction("sum", every, axes, keepdims), x.dtype)
 
 
 class Spread(Average):
@@ -127,7 +179,12 @@ class Var(Spread):
     """The mean of the squared deviations from the mean, in two passes."""
 
     name = "var"
-    examples = (*_examples("var"), *_examples("var", ddof=1))
+    examples = (
+        *_examples("var"),
+        *_examples("var", ddof=1),
+        *_masked("var", ddof=0.5),
+        _about_a_mean("var"),
+    )
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         slope = _over_freedom(keep(ct, node) * 2, node)
@@ -145,7 +202,12 @@ class Std(Spread):
     """The square root of the variance."""
 
     name = "std"
-    examples = (*_examples("std"), *_examples("std", ddof=1))
+    examples = (
+        *_examples("std"),
+        *_examples("std", ddof=1),
+        *_masked("std", ddof=0.5),
+        _about_a_mean("std"),
+    )
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         slope = _over_freedom(ct / _nonzero(node), node)
@@ -160,7 +222,7 @@ class Std(Spread):
 
 def _nonzero(y: Expr) -> Expr:
     """A divisor that is 1 where y is 0."""
-    return where(equal(y, 0), 1, y)
+    return choose(equal(y, 0), 1, y)
 
 
 def _recentred(node: Expr) -> Expr:
@@ -174,17 +236,72 @@ def _recentred(node: Expr) -> Expr:
     return centred - _mean(centred, node)
 
 
-def _ddof(ddof: Any) -> int | float:
+def _ddof(ddof: Any, correction: Any) -> int | float:
+    if correction is not None:
+        if ddof:
+            raise DeclarationError("ddof and correction are the same: give one of them")
+        ddof = correction
     if isinstance(ddof, (int, float, np.integer, np.floating)) and np.isfinite(ddof):
         return int(ddof) if ddof == int(ddof) else float(ddof)
     raise DeclarationError(f"ddof must be a number; got {type(ddof).__name__} {ddof!r}")
 
 
+def _spread(
+    op: str, a: Any, axis: Any, dtype: Any, keepdims: bool, ddof: int | float, where: Any, mean: Any
+) -> Expr:
+    """The variance or standard deviation of the elements in a mask, or about a given mean."""
+    if (where is True or where is None) and mean is None:
+        return reduction(op, a, axis, keepdims, dtype, ddof=ddof)
+    x = as_floating(a) if dtype is None else astype(as_expr(a), dtype)
+    axes = reduced_axes(axis, x.ndim, op)
+    masked = not (where is True or where is None)
+    n: Any = _number(x, where, axes, True) if masked else count(x.shape, axes)
+
+    def centre(values: Expr) -> Expr:
+        middle = reduction("sum", values, axes, True) / n
+        return only(values - middle, where, 0)
+
+    if mean is None:
+        centred = centre(only(x, where, 0))
+        if op == "std":
+            centred = centre(centred)  # as `_recentred`
+    else:
+        centred = only(x - as_exprs((x, mean))[1], where, 0)
+    freedom = maximum(astype(as_expr(n - ddof), x.dtype), 0)
+    if masked and not keepdims:
+        freedom = squeeze(freedom, axes)
+    if op == "var":
+        return reduction("sum", square(centred), axes, keepdims) / freedom
+    # the norm has gradient 0 at 0, where the root of a sum of squares has none
+    return reduction("euclidean_norm", centred, axes, keepdims) / sqrt(freedom)
+
+
 @function
 def var(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
 ) -> Expr:
     """Variance along `axis`, or of all elements: sum of squared deviations / (n - ddof).
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int, tuple of int or None
+    dtype : dtype, optional
+    ddof : float
+        What is taken off the number of elements; `correction` is another name for it.
+    keepdims : bool
+    where : array_like of bool
+        Which elements take part.
+    mean : array_like, optional
+        The mean, if it is known, with the reduced axes at size 1.
 
     Examples
     --------
@@ -193,14 +310,24 @@ def var(
     >>> sg.var(x, axis=0, ddof=1).shape
     (3,)
     """
-    return reduction("var", a, axis, keepdims, dtype, ddof=_ddof(ddof))
+    return _spread("var", a, axis, dtype, keepdims, _ddof(ddof, correction), where, mean)
 
 
 @function
 def std(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
 ) -> Expr:
     """Standard deviation along `axis`, or of all; the gradient of a constant's is 0.
+
+    The arguments are those of :func:`var`.
 
     Examples
     --------
@@ -209,4 +336,4 @@ def std(
     >>> sg.std(x, axis=1, keepdims=True).shape
     (Dim('B'), 1)
     """
-    return reduction("std", a, axis, keepdims, dtype, ddof=_ddof(ddof))
+    return _spread("std", a, axis, dtype, keepdims, _ddof(ddof, correction), where, mean)

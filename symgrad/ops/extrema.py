@@ -1,0 +1,171 @@
+"""Reductions to the largest and the smallest element: max, min."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import DeclarationError, ShapeError
+from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.node import Expr, as_expr
+from symgrad.ir.op import FUNCTIONS, function, register
+from symgrad.ir.size import Size
+from symgrad.ops.axes import Axes, reduced_axes
+from symgrad.ops.cast import astype
+from symgrad.ops.comparison import equal
+from symgrad.ops.creation import as_literal
+from symgrad.ops.reduce import (
+    Reduction,
+    keep,
+    masked_examples,
+    only,
+    reduction,
+    reduction_examples,
+)
+from symgrad.ops.selection import maximum, minimum
+from symgrad.ops.shape import broadcast_to, squeeze
+
+__all__ = ["extreme", "require_elements"]
+
+
+def extreme(dtype: np.dtype[Any], low: bool) -> Any:
+    """The value that no other is below (or above): where a maximum or a minimum begins."""
+    if dtype.kind == "f":
+        return -np.inf if low else np.inf
+    if dtype.kind == "b":
+        return not low
+    return np.iinfo(dtype).min if low else np.iinfo(dtype).max
+
+
+class Extremum(Reduction):
+    """Maximum or minimum; elements that tie share the derivative."""
+
+    def aval(self, x: Aval, *, axis: Axes, keepdims: bool, **attrs: Any) -> Aval:
+        out = super().aval(x, axis=axis, keepdims=keepdims)
+        require_elements(x, axis, out.shape)
+        return out
+
+    def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+        chosen, ties = _ties(node)
+        return (keep(ct, node) / ties * chosen,)
+
+    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
+        (t,) = tangents
+        if t is None:
+            return None
+        chosen, ties = _ties(node)
+        axes = node.attrs["axis"]
+        mean = (t * chosen).sum(axis=axes, keepdims=True) / ties
+        return mean if node.attrs["keepdims"] or not axes else squeeze(mean, axes)
+
+
+def _ties(node: Expr) -> tuple[Expr, Expr]:
+    """Where the extremum is taken, and in how many places for each result."""
+    (x,), axes = node.args, node.attrs["axis"]
+    chosen = equal(x, keep(node, node))
+    return chosen, astype(chosen.sum(axis=axes, keepdims=True), x.dtype)
+
+
+def require_elements(x: Aval, axes: Axes, result: tuple[Size, ...]) -> None:
+    """Like NumPy: an empty axis has no extremum, unless nothing is asked for."""
+    empty = [a for a in axes if isinstance(x.shape[a], int) and x.shape[a] == 0]
+    if empty and not builtins.any([isinstance(s, int) and s == 0 for s in result]):
+        raise ShapeError(
+            f"axis {empty[0]} of {format_shape(x.shape)} is empty and has no extremum; "
+            "expected at least one element"
+        )
+
+
+_DISTINCT: dict[str, Any] = {"domain": ((-2.0, 2.0),)}
+
+
+def _extremum(op: str, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Expr:
+    x = as_expr(a)
+    if initial is None:
+        if where is not True and where is not None:
+            raise DeclarationError(
+                f"{op}: a mask may leave no element, and nothing has no {op}imum: say what it is "
+                "then, as initial=..."
+            )
+        return reduction(op, x, axis, keepdims)
+    start = as_literal(initial, x.dtype)
+    fill = extreme(x.dtype, op == "max")
+    x = only(x, where, fill)
+    axes = reduced_axes(axis if x.ndim or axis not in (0, -1) else (), x.ndim, op)
+    if builtins.any([isinstance(x.shape[a], int) and x.shape[a] == 0 for a in axes]):
+        shape = [1 if i in axes else s for i, s in enumerate(x.shape) if keepdims or i not in axes]
+        return broadcast_to(start, tuple(shape))
+    found = reduction(op, x, axes, keepdims)
+    return maximum(found, start) if op == "max" else minimum(found, start)
+
+
+@register
+class Max(Extremum):
+    """The largest of the elements along axes."""
+
+    name = "max"
+    symbol = r"\max"
+    examples = reduction_examples("max", np.max, **_DISTINCT) + masked_examples("max", -3.0)
+
+
+@function
+def max(
+    a: Any,
+    axis: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Expr:
+    """Largest element along `axis`, or of all; k elements that tie get 1/k of the gradient each.
+
+    With `initial` the result is no less than that, and an axis may be empty; `where` says which
+    elements take part, and needs an `initial` for those rows where none does.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x = sg.input("x", ("B", 3))
+    >>> sg.max(x, axis=0, keepdims=True).shape
+    (1, 3)
+    """
+    return _extremum("max", a, axis, keepdims, initial, where)
+
+
+@register
+class Min(Extremum):
+    """The smallest of the elements along axes."""
+
+    name = "min"
+    symbol = r"\min"
+    examples = reduction_examples("min", np.min, **_DISTINCT) + masked_examples("min", 3.0)
+
+
+@function
+def min(
+    a: Any,
+    axis: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Expr:
+    """Smallest element along `axis`, or of all; k that tie get 1/k of the gradient each.
+
+    With `initial` the result is no more than that, and an axis may be empty; `where` says which
+    elements take part, and needs an `initial` for those rows where none does.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x = sg.input("x", ("B", 3))
+    >>> sg.min(x).shape
+    ()
+    """
+    return _extremum("min", a, axis, keepdims, initial, where)
+
+
+FUNCTIONS["amax"], FUNCTIONS["amin"] = max, min
