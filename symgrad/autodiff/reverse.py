@@ -11,7 +11,7 @@ from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
-from symgrad.ops.elementwise import add_cotangents
+from symgrad.ops import masking
 
 __all__ = ["cotangents", "depends", "require_differentiable"]
 
@@ -88,7 +88,7 @@ def cotangents(
                 continue
             ct: Expr = parts[0]
             for part in parts[1:]:
-                ct = add_cotangents(ct, part)
+                ct = masking.add(ct, part)
             totals[node] = ct
             _mark(ct, node, origins)
             if node in cut:
@@ -103,6 +103,14 @@ def cotangents(
 
 
 def _vjp(node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+    parts = _products(node, ct, needs)
+    mask = masking.reached(node, ct)
+    if mask is None or parts[0] is None or masking.masked(parts[0]) is not None:
+        return parts
+    return (masking.select(mask, parts[0]), *parts[1:])
+
+
+def _products(node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
     if node.op.has_derivative or not node.op.composite:
         return node.op.vjp(node, ct, needs)
     floats = [arg for arg, need in zip(node.args, needs, strict=True) if need]

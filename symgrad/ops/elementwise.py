@@ -14,11 +14,12 @@ import numpy as np
 from symgrad.errors import DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
-from symgrad.ir.node import LITERAL, Expr, as_exprs, make
+from symgrad.ir.node import Expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, Example, Op, function, register_instance
+from symgrad.ops import masking
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
 
-__all__ = ["Elementwise", "add_cotangents", "elementwise"]
+__all__ = ["Elementwise", "elementwise"]
 
 DTypeRule = Callable[..., "np.dtype[Any]"]
 
@@ -126,7 +127,7 @@ class Elementwise(Op):
             if not need or partial is None:
                 out.append(None)
             else:
-                out.append(sum_to(_times(ct, partial), arg.shape))
+                out.append(sum_to(masking.times(ct, partial), arg.shape))
         return out
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
@@ -134,8 +135,8 @@ class Elementwise(Op):
         for tangent, partial in zip(tangents, self.partials(node), strict=True):
             if tangent is None or partial is None:
                 continue
-            term = _times(tangent, partial)
-            total = term if total is None else FUNCTIONS["add"](total, term)
+            term = masking.times(tangent, partial)
+            total = term if total is None else masking.add(total, term)
         if total is not None and total.shape != node.shape:
             total = FUNCTIONS["broadcast_to"](total, node.shape)
         return total
@@ -170,56 +171,6 @@ class Elementwise(Op):
 
     def flops(self, node: Expr) -> int:
         return self.cost
-
-
-def _times(ct: Expr, partial: Expr) -> Expr:
-    """ct * partial, without the product where one of them is the literal one, or minus one.
-
-    What `where` selected stays selected: where(c, a, 0) * p is where(c, a * p, 0), which is 0
-    for the element not taken even if p is NaN or infinite there.
-    """
-    if ct.op.name == "where":
-        condition, taken, other = ct.args
-        if _is_zero(other):
-            return FUNCTIONS["where"](condition, _times(taken, partial), other)  # type: ignore[no-any-return]
-        if _is_zero(taken):
-            return FUNCTIONS["where"](condition, taken, _times(other, partial))  # type: ignore[no-any-return]
-    value = _scalar(partial)
-    if value == 1:
-        return ct
-    if _scalar(ct) == 1 and ct.aval == partial.aval:  # the seed of a scalar
-        return partial
-    if value == -1:
-        return FUNCTIONS["negative"](ct)  # type: ignore[no-any-return]
-    return FUNCTIONS["multiply"](ct, partial)  # type: ignore[no-any-return]
-
-
-def _scalar(x: Expr) -> Any:
-    """The value of a scalar literal; None for anything else."""
-    return x.attrs["value"].array[()] if x.op is LITERAL and not x.shape else None
-
-
-def _is_zero(x: Expr) -> bool:
-    return bool(_scalar(x) == 0)
-
-
-def add_cotangents(a: Expr, b: Expr) -> Expr:
-    """a + b, which stays exactly 0 for elements that `where` took in neither of them."""
-    where = FUNCTIONS["where"]
-    if a.op.name == b.op.name == "where":
-        c, d = a.args[0], b.args[0]
-        if c is d:
-            return where(c, _plus(a.args[1], b.args[1]), _plus(a.args[2], b.args[2]))  # type: ignore[no-any-return]
-        if _is_zero(a.args[2]) and _is_zero(b.args[2]):
-            either = FUNCTIONS["logical_or"](c, d)
-            return where(either, FUNCTIONS["add"](a, b), a.args[2])  # type: ignore[no-any-return]
-    return FUNCTIONS["add"](a, b)  # type: ignore[no-any-return]
-
-
-def _plus(a: Expr, b: Expr) -> Expr:
-    if _is_zero(a):
-        return b
-    return a if _is_zero(b) else add_cotangents(a, b)
 
 
 _INFIX = re.compile(r"^\{0\} (\S+) \{1\}$")

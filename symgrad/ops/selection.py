@@ -14,6 +14,7 @@ from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
 from symgrad.ops.elementwise import common, elementwise
+from symgrad.ops.masking import add, select
 
 __all__ = ["WHERE", "Where", "clip", "fmax", "fmin", "maximum", "minimum", "relu", "where"]
 
@@ -70,11 +71,15 @@ class Where(Op):
         )
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
-        _, x, y = tangents
-        if x is None and y is None:
+        (condition, _, _), (_, x, y) = node.args, tangents
+        if x is not None and y is not None:
+            tangent = add(select(condition, x), select(condition, y, False))
+        elif x is not None:
+            tangent = select(condition, x)
+        elif y is not None:
+            tangent = select(condition, y, False)
+        else:
             return None
-        zero = literal(0, node.dtype)
-        tangent = where(node.args[0], zero if x is None else x, zero if y is None else y)
         if tangent.shape != node.shape:
             tangent = FUNCTIONS["broadcast_to"](tangent, node.shape)
         return tangent
@@ -95,24 +100,10 @@ WHERE = OPS["where"]
 
 
 def _selected(condition: Expr, ct: Expr, x: Expr, when: bool) -> Expr:
-    """The cotangent of `x`, which is taken where the condition is `when`: itself a `where`.
-
-    An element that was broadcast, and taken at none of its places, has a zero that stays one.
-    """
-    zero = literal(0, ct.dtype)
-
-    def choose(mask: Expr, value: Expr) -> Expr:
-        return where(mask, value, zero) if when else where(mask, zero, value)
-
-    if x.shape == ct.shape:
-        return choose(condition, ct)
+    """The cotangent of `x`, which is taken where the condition is `when`."""
     if broadcast_shapes(condition.shape, x.shape) == x.shape:
-        return choose(condition, sum_to(ct, x.shape))
-    total = sum_to(choose(condition, ct), x.shape)
-    if not x.args:
-        return total
-    places = FUNCTIONS["broadcast_to"](choose(condition, literal(1, ct.dtype)), ct.shape)
-    return where(sum_to(places, x.shape) > 0, total, zero)
+        return select(condition, sum_to(ct, x.shape), when)
+    return sum_to(select(condition, ct, when), x.shape)
 
 
 @function
