@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.errors import ExpressionUseError
-from symgrad.ir.absent import advice
+from symgrad.ir.absent import METHODS, advice
 from symgrad.ir.op import FUNCTIONS, NAMESPACES
+from symgrad.ir.ufunc_methods import call_method
 
 if TYPE_CHECKING:
     from symgrad.ir.node import Expr
@@ -32,11 +33,18 @@ class Operators:
     __array_priority__ = 1000
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        options = _refuse(name, kwargs)
+        if method != "__call__":
+            return call_method(ufunc, method, args, options)
         fn = FUNCTIONS.get(ufunc.__name__)
-        if fn is None or method != "__call__":
-            what = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-            raise ExpressionUseError(f"{what} is not available for expressions")
-        _refuse(f"np.{ufunc.__name__}", kwargs)
+        if fn is None:
+            raise ExpressionUseError(f"{name} is not available for expressions")
+        dtype = options.pop("dtype", None)
+        if options:
+            raise ExpressionUseError(f"{name}: {', '.join(options)} is not for expressions")
+        if dtype is not None:  # what it computes in
+            args = tuple([_call("asarray", arg, dtype) for arg in args])
         return fn(*args)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -281,10 +289,13 @@ class Operators:
     def reshape(self, *shape: Any) -> Expr:
         return _call("reshape", self, shape[0] if len(shape) == 1 else shape)
 
-    def ravel(self) -> Expr:
+    def ravel(self, order: str = "C") -> Expr:
+        _refuse(".ravel", {"order": order})
         return _call("reshape", self, (-1,))
 
-    flatten = ravel
+    def flatten(self, order: str = "C") -> Expr:
+        _refuse(".flatten", {"order": order})
+        return _call("reshape", self, (-1,))
 
     def transpose(self, *axes: Any) -> Expr:
         if not axes:
@@ -312,7 +323,10 @@ class Operators:
     def astype(self, dtype: Any, *, copy: bool = True) -> Expr:
         return _call("astype", self, dtype)
 
-    def copy(self) -> Expr:
+    def ptp(self, axis: Any = None, *, keepdims: bool = False) -> Expr:
+        return _call("ptp", self, axis, keepdims=keepdims)
+
+    def copy(self, order: str = "C") -> Expr:
         """The expression itself: nothing changes it."""
         return self  # type: ignore[return-value]
 
@@ -327,13 +341,27 @@ class Operators:
         return self  # type: ignore[return-value]
 
 
+def _without(name: str, why: str) -> Callable[..., Any]:
+    def method(self: Operators, *args: Any, **kwargs: Any) -> Any:
+        raise ExpressionUseError(f"the method .{name}() is not available for expressions: {why}")
+
+    method.__name__ = name
+    method.__doc__ = f"Not for expressions: {why}."
+    return method
+
+
+for _name, _why in METHODS.items():
+    setattr(Operators, _name, _without(_name, _why))
+
+
 def _refuse(
     name: str, kwargs: dict[str, Any], fn: Callable[..., Any] | None = None
 ) -> dict[str, Any]:
     """Drop NumPy's defaults from `kwargs`; what changes memory is refused, and what `fn` lacks."""
     for key in ("out", "where", "casting", "subok", "order", "signature", "overwrite_input"):
         value = kwargs.get(key)
-        if value is None or value is np._NoValue or value is _DEFAULTS.get(key):
+        plain = value is None or value is np._NoValue or value is _DEFAULTS.get(key)
+        if plain or (key == "order" and value in _ORDERS):
             kwargs.pop(key, None)
         elif key not in _parameters(fn):
             raise ExpressionUseError(
@@ -344,6 +372,8 @@ def _refuse(
 
 
 _DEFAULTS = {"where": True, "overwrite_input": False}
+#: memory orders that ask for nothing but C order
+_ORDERS = ("C", "K", "A")
 
 
 @lru_cache(maxsize=1024)

@@ -78,9 +78,7 @@ class Entries:
         }
         self.declared = Graph({"loss": loss, **self.outputs})
         self.updates = _state_updates(self.declared)
-        whole = Graph(
-            {**self.declared.outputs, **{_new(s): u for s, u in self.updates.items()}}
-        )
+        whole = Graph({**self.declared.outputs, **{_new(s): u for s, u in self.updates.items()}})
         nodes = whole.nodes()
         self.data = [n for n in nodes if n.op is INPUT]
         self.params = [n for n in nodes if n.op is PARAM]
@@ -195,9 +193,7 @@ class Entries:
         self.graphs[name] = graph
         self.rows[name].append(PassRow("emit", len(graph), Counter(), time.perf_counter() - start))
 
-    def _document(
-        self, first: str, data: Sequence[Expr], random: bool, returns: str = ""
-    ) -> str:
+    def _document(self, first: str, data: Sequence[Expr], random: bool, returns: str = "") -> str:
         width = max([7, *(len(shown(x)) for x in data)])
         width = min(width, 24)
         lines = [first, ""]

@@ -4,16 +4,53 @@
 
 import numpy as np
 
-__all__ = ["euclidean_norm", "recurrence"]
+__all__ = ["euclidean_norm", "overlap_add", "recurrence", "recurrence_in_blocks"]
 
 
 def recurrence(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
     """y_i = a_i y_(i-1) + b_i along an axis, where y_(-1) = 0."""
     y = np.array(b)
     rows, factors = np.moveaxis(y, axis, 0), np.moveaxis(a, axis, 0)
-    for i in range(1, len(rows)):
+    for i in range(max(1, recurrence_in_blocks(factors, rows)), len(rows)):
         rows[i] += factors[i] * rows[i - 1]
     return y
+
+
+def recurrence_in_blocks(factors: np.ndarray, rows: np.ndarray) -> int:
+    """Finish as many rows as fill whole blocks, all blocks side by side; how many these are.
+
+    None, if a product of factors might overflow or underflow where the recurrence does not.
+    """
+    n, length = len(rows), min(int(len(rows) ** 0.5), 64)
+    count = n // max(length, 1)
+    if length <= 8 or rows[0].size > 32:
+        return 0
+    y = rows[: count * length].reshape(count, length, *rows.shape[1:]).copy()
+    scale = np.array(factors[: count * length], y.dtype).reshape(y.shape)
+    range_ = np.abs(np.frexp(scale)[1]).sum(axis=1)
+    if not (range_ < np.finfo(y.dtype).maxexp - 4).all() or not np.isfinite(scale).all():
+        return 0
+    for j in range(1, length):
+        y[:, j] += scale[:, j] * y[:, j - 1]
+        scale[:, j] *= scale[:, j - 1]
+    for i in range(1, count):
+        y[i] += scale[i] * y[i - 1, -1]
+    rows[: count * length] = y.reshape(count * length, *rows.shape[1:])
+    return count * length
+
+
+def overlap_add(windows: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:
+    """Windows that slide along axes, one element at a time, added where they overlap.
+
+    The axes of the windows are the last ones, in the order of `axes`.
+    """
+    out = np.zeros(shape, windows.dtype)
+    for offsets in np.ndindex(*windows.shape[windows.ndim - len(axes) :]):
+        place = [slice(None)] * len(shape)
+        for axis, start in zip(axes, offsets, strict=True):
+            place[axis] = slice(start, start + windows.shape[axis])
+        out[tuple(place)] += windows[(..., *offsets)]
+    return out
 
 
 def euclidean_norm(

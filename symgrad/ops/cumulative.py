@@ -12,11 +12,21 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, make, require_equal
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ops.axes import accumulator, delimited, indices
-from symgrad.ops.axis_kernels import recurrence
+from symgrad.ops.axis_kernels import recurrence, recurrence_in_blocks
 from symgrad.ops.creation import full
 from symgrad.ops.shape import broadcast_to, normalize_axis, ravel
 
-__all__ = ["cumprod", "cumsum", "exclusive_cumprod", "reverse"]
+__all__ = [
+    "Cumulative",
+    "cumprod",
+    "cumsum",
+    "cumulative",
+    "delayed",
+    "exclusive_cumprod",
+    "linear_recurrence",
+    "reverse",
+    "reversed_recurrence",
+]
 
 
 def _along(axis: int, part: slice) -> tuple[slice, ...]:
@@ -28,7 +38,7 @@ def reverse(x: Expr, axis: int) -> Expr:
     return x[_along(axis, slice(None, None, -1))]
 
 
-def _delayed(x: Expr, axis: int, first: int) -> Expr:
+def delayed(x: Expr, axis: int, first: int) -> Expr:
     """Each element of an axis moved on by one place; `first` stands at the first."""
     filled = full(x.shape, first, x.dtype)
     return filled.at[_along(axis, slice(1, None))].set(x[_along(axis, slice(-1))])  # type: ignore[no-any-return]
@@ -54,7 +64,8 @@ class Cumulative(Op):
         return rf"{self.symbol}_{{{i}' \le {i}}} {delimited(args[0])}"
 
 
-def _cumulative(op: str, a: Any, axis: Any, dtype: Any) -> Expr:
+def cumulative(op: str, a: Any, axis: Any, dtype: Any = None) -> Expr:
+    """The node of an op along one axis, from what a user passed; without an axis, flattened."""
     x = as_expr(a)
     if dtype is not None:
         x = x.astype(dtype)
@@ -107,7 +118,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Expr:
     >>> sg.cumsum(sg.input("x", ("B", 10)), axis=1).shape
     (Dim('B'), 10)
     """
-    return _cumulative("cumsum", a, axis, dtype)
+    return cumulative("cumsum", a, axis, dtype)
 
 
 # ---- products
@@ -123,11 +134,11 @@ class CumProd(Cumulative):
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         (x,), axis = node.args, node.attrs["axis"]
-        return (_reversed_recurrence(x, ct, axis) * _delayed(node, axis, 1),)
+        return (reversed_recurrence(x, ct, axis) * delayed(node, axis, 1),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         ((x,), (t,)), axis = (node.args, tangents), node.attrs["axis"]
-        return None if t is None else _recurrence(x, t * _delayed(node, axis, 1), axis)
+        return None if t is None else linear_recurrence(x, t * delayed(node, axis, 1), axis)
 
 
 @function
@@ -141,12 +152,12 @@ def cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Expr:
     >>> sg.cumprod(x, axis=0).shape
     (Dim('B'), 3)
     """
-    return _cumulative("cumprod", a, axis, dtype)
+    return cumulative("cumprod", a, axis, dtype)
 
 
 def exclusive_cumprod(x: Expr, axis: int) -> Expr:
     """The product of what stands before each element of an axis."""
-    return _delayed(cumprod(x, axis), axis, 1)
+    return delayed(cumprod(x, axis), axis, 1)
 
 
 # ---- the linear recurrence
@@ -168,11 +179,11 @@ class Recurrence(Op):
     expensive = True
     examples = (
         Example(
-            lambda a, b: _recurrence(a, b, 1),
+            lambda a, b: linear_recurrence(a, b, 1),
             lambda a, b: np.stack([_weighted_sum(*rows) for rows in zip(a, b, strict=True)]),
             ((2, 3), (2, 3)),
         ),
-        Example(lambda a, b: _recurrence(a, b, 0), _weighted_sum, ((4,), (4,))),
+        Example(lambda a, b: linear_recurrence(a, b, 0), _weighted_sum, ((4,), (4,))),
     )
 
     def aval(self, a: Aval, b: Aval, *, axis: int) -> Aval:
@@ -182,15 +193,15 @@ class Recurrence(Op):
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         axis = node.attrs["axis"]
-        total = _reversed_recurrence(node.args[0], ct, axis)
-        return (total * _delayed(node, axis, 0), total)
+        total = reversed_recurrence(node.args[0], ct, axis)
+        return (total * delayed(node, axis, 0), total)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         (ta, tb), axis = tangents, node.attrs["axis"]
         if ta is not None:
-            moved = ta * _delayed(node, axis, 0)
+            moved = ta * delayed(node, axis, 0)
             tb = moved if tb is None else moved + tb
-        return None if tb is None else _recurrence(node.args[0], tb, axis)
+        return None if tb is None else linear_recurrence(node.args[0], tb, axis)
 
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
         shape = args[batched.index(True)].shape
@@ -204,7 +215,7 @@ class Recurrence(Op):
         return Code.call("recurrence", *args, axis=node.attrs["axis"])
 
     def prelude(self) -> tuple[Callable[..., Any], ...]:
-        return (recurrence,)
+        return (recurrence, recurrence_in_blocks)
 
     def latex(self, node: Expr, *args: str) -> str:
         i = indices((node.attrs["axis"],))
@@ -214,11 +225,12 @@ class Recurrence(Op):
         return 2
 
 
-def _recurrence(a: Expr, b: Expr, axis: int) -> Expr:
+def linear_recurrence(a: Expr, b: Expr, axis: int) -> Expr:
+    """y_i = a_i y_(i-1) + b_i along an axis, from 0."""
     return make(OPS["recurrence"], (a, b), {"axis": axis})
 
 
-def _reversed_recurrence(a: Expr, b: Expr, axis: int) -> Expr:
+def reversed_recurrence(a: Expr, b: Expr, axis: int) -> Expr:
     """y_i = a_(i+1) y_(i+1) + b_i: what reverse mode makes of the recurrence."""
-    factors = _delayed(reverse(a, axis), axis, 0)
-    return reverse(_recurrence(factors, reverse(b, axis), axis), axis)
+    factors = delayed(reverse(a, axis), axis, 0)
+    return reverse(linear_recurrence(factors, reverse(b, axis), axis), axis)

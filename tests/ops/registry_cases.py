@@ -47,6 +47,14 @@ NEEDS_STATIC: dict[tuple[str, int], str] = {
     ("hsplit", 0): "a symbolic size cannot be proved a multiple of 2",
     ("hsplit", 1): "a symbolic size cannot be proved a multiple of 3",
     ("vsplit", 0): "a symbolic size cannot be proved a multiple of 2",
+    **{("delete", i): "positions on an axis of unknown size" for i in range(4)},
+    **{("insert", i): "positions on an axis of unknown size" for i in range(6)},
+}
+
+#: compositions whose name an op has too -> what the op is
+NAMESAKES = {
+    "copy": "a state's old value, of its own memory",
+    "size": "a symbolic size used as a number",
 }
 
 #: ops whose derivative is zero by definition, whatever differences of their values say
@@ -106,7 +114,7 @@ def draw(example: Example, shapes: Sequence[tuple[int, ...]], seed: int) -> tupl
 @cache
 def cases(name: str) -> tuple[Case, ...]:
     """The examples of an op, or of a function that is a composition of ops."""
-    examples = OPS[name].examples if name in OPS else COMPOSED[name]
+    examples = (OPS[name].examples if name in OPS else ()) + COMPOSED.get(name, ())
     return tuple(
         Case(name, k, example, draw(example, example.shapes, seed=k))
         for k, example in enumerate(examples)
