@@ -75,6 +75,8 @@ class Op:
     identity: ClassVar[bool] = False
     #: never recomputed to save memory: matrix products, loops, draws
     expensive: ClassVar[bool] = False
+    #: a view that several elements of which may be one in memory: nothing is written into it
+    read_only: ClassVar[bool] = False
     #: examples for the generated tests
     examples: tuple[Example, ...] = ()
 

@@ -110,7 +110,9 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Expr:
 
 @public(
     examples=(
-        Example(lambda x: x + 0 * empty((2, 3)), lambda x: x + 0 * np.zeros((2, 3)), ((3,),)),
+        Example(
+            lambda x: x + empty((2, 3), x.dtype), lambda x: x + np.zeros((2, 3), x.dtype), ((3,),)
+        ),
     )
 )
 def empty(shape: Any, dtype: Any = None) -> Expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -276,9 +277,7 @@ def _kept(x: Expr, axis: int, gone: np.ndarray[Any, Any]) -> list[Expr]:
     lead = (slice(None),) * axis
     edges = [-1, *sorted({int(i) for i in gone.ravel()}), size]
     stretches = [
-        getitem(x, (*lead, slice(low + 1, high)))
-        for low, high in zip(edges, edges[1:], strict=False)
-        if high > low + 1
+        getitem(x, (*lead, slice(low + 1, high))) for low, high in pairwise(edges) if high > low + 1
     ]
     return stretches or [getitem(x, (*lead, slice(0, 0)))]
 
@@ -363,7 +362,7 @@ def resize(a: Any, new_shape: Any) -> Expr:
     """
     x, to = as_expr(a), as_shape(new_shape)
     total, size = product(to), x.size
-    if isinstance(total, int) and isinstance(size, int) and 0 in (total, size):
+    if total == 0 or size == 0:
         return zeros(to, x.dtype)
     copies = -(-total // size)
     flat = tile(ravel(x), copies)[:total]

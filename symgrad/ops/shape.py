@@ -178,6 +178,7 @@ class BroadcastTo(Op):
     """Values repeated along axes of size 1 and along new axes in front."""
 
     name = "broadcast_to"
+    read_only = True
     examples = (
         Example(lambda x: broadcast_to(x, (3, 4)), lambda x: np.broadcast_to(x, (3, 4)), ((4,),)),
         Example(lambda x: broadcast_to(x, (3, 4)), lambda x: np.broadcast_to(x, (3, 4)), ((3, 1),)),

@@ -143,8 +143,7 @@ class _Planner:
                 found = self._storage_of(base)
                 self.storage[node] = found
                 return found
-        # what is broadcast is read-only
-        found = _Storage(node, external or node.op.name == "broadcast_to")
+        found = _Storage(node, external or node.op.read_only)
         self.storage[node] = found
         return found
 
@@ -329,9 +328,9 @@ class _Planner:
                     self.copies.add(name)
                 continue
             base = node
-            while base.args and base.op.is_view(base) and base.op.name != "broadcast_to":
+            while base.args and base.op.is_view(base) and not base.op.read_only:
                 base = base.args[0]
-            if base.op.name == "broadcast_to":  # read-only, and one number for many
+            if base.op.read_only:  # one number for many
                 self.copies.add(name)
                 continue
             base = node

@@ -53,7 +53,7 @@ NEEDS_STATIC: dict[tuple[str, int], str] = {
 
 #: compositions whose name an op has too -> what the op is
 NAMESAKES = {
-    "copy": "a state's old value, of its own memory",
+    "copy": "a value in memory of its own, made by the compiler",
     "size": "a symbolic size used as a number",
 }
 
