@@ -43,6 +43,7 @@ _HOMES = {
     "symgrad.model.checking": ("check_gradients",),
     "symgrad.model.function": ("Function", "function"),
     "symgrad.model.model": ("Model", "compile"),
+    "symgrad.autodiff.along_axis": ("apply_along_axis",),
     "symgrad.autodiff.vmap": ("vmap",),
 }
 _LAZY = {name: home for home, names in _HOMES.items() for name in names}

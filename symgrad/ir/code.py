@@ -72,6 +72,7 @@ class Code:
             text = f"{left.at(ATOM)} ** {right.at(UNARY)}"
         elif level == COMPARE:  # comparisons chain in Python: operands must bind tighter
             text = f"{left.at(BITOR)} {symbol} {right.at(BITOR)}"
+            return Code(text, level, (ufunc, (left.text, right.text)))
         else:
             text = f"{left.at(level)} {symbol} {right.at(level + 1)}"
         return Code(text, level, (ufunc, (left.text, right.text)), (symbol, left.text, right.text))

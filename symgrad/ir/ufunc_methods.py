@@ -41,7 +41,7 @@ _ACCUMULATED = {
 _LONGEST = 256
 
 
-def call_method(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Expr:
+def call_method(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What ``np.<ufunc>.<method>(*args, **kwargs)`` gives on expressions.
 
     Raises
@@ -64,10 +64,7 @@ def call_method(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str
         )
     if fn is None or ufunc.nin != 2 or ufunc.nout != 1:
         raise ExpressionUseError(f"np.{name}.{method} is not available for expressions")
-    found: Expr = {"outer": _outer, "reduce": _reduce, "accumulate": _accumulate}[method](
-        name, fn, *args, **kwargs
-    )
-    return found
+    return _METHODS[method](name, fn, *args, **kwargs)
 
 
 def _outer(name: str, fn: Callable[..., Expr], a: Any, b: Any, dtype: Any = None) -> Expr:
@@ -108,6 +105,13 @@ def _accumulate(
         return FUNCTIONS[_ACCUMULATED[name]](x, axis=along)  # type: ignore[no-any-return]
     parts = itertools.accumulate(_steps(f"np.{name}.accumulate", x, along), fn)
     return FUNCTIONS["stack"](list(parts), axis=along)  # type: ignore[no-any-return]
+
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "outer": _outer,
+    "reduce": _reduce,
+    "accumulate": _accumulate,
+}
 
 
 def _axis(axis: Any, ndim: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import symgrad.autodiff.along_axis  # noqa: F401  # NumPy's function of that name calls it
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir import size as sizes
 from symgrad.ir.aval import format_shape

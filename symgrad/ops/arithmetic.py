@@ -8,8 +8,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError
 from symgrad.ir.node import LITERAL, Expr, as_expr, literal
-from symgrad.ir.op import FUNCTIONS, Example, function
+from symgrad.ir.op import FUNCTIONS, Example, public
 from symgrad.ops.elementwise import elementwise
+from symgrad.ops.examples import like_numpy
 from symgrad.ops.exponential import log
 from symgrad.ops.selection import where
 
@@ -96,7 +97,7 @@ def negative(x: Any) -> Any:
     """The value with its sign changed."""
 
 
-@function
+@public(examples=(like_numpy("positive", ((3, 4),)),))
 def positive(x: Any) -> Expr:
     """The value itself."""
     return as_expr(x)

@@ -41,12 +41,14 @@ def _has_expressions(a: Any) -> bool:
 @public(
     examples=(
         Example(
-            lambda x, y: array([[x, y], [y, 1.0]]),
+            lambda x, y: FUNCTIONS["array"]([[x, y], [y, 1.0]]),
             lambda x, y: np.array([[x, y], [y, np.ones_like(x)]]),
             ((), ()),
         ),
         Example(
-            lambda x: array([x, 2 * x], ndmin=3), lambda x: np.array([x, 2 * x], ndmin=3), ((2,),)
+            lambda x: FUNCTIONS["array"]([x, 2 * x], ndmin=3),
+            lambda x: np.array([x, 2 * x], ndmin=3),
+            ((2,),),
         ),
     )
 )
@@ -75,8 +77,10 @@ def array(
 
 @public(
     examples=(
-        Example(lambda x: asarray([x, x * x]), lambda x: np.asarray([x, x * x]), ((3,),)),
-        Example(lambda x: asarray(x), lambda x: x, ((3, 4),)),
+        Example(
+            lambda x: FUNCTIONS["asarray"]([x, x * x]), lambda x: np.asarray([x, x * x]), ((3,),)
+        ),
+        Example(lambda x: FUNCTIONS["asarray"](x), lambda x: x, ((3, 4),)),
     )
 )
 def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: bool | None = None) -> Expr:
@@ -111,7 +115,9 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Expr:
 @public(
     examples=(
         Example(
-            lambda x: x + empty((2, 3), x.dtype), lambda x: x + np.zeros((2, 3), x.dtype), ((3,),)
+            lambda x: x + FUNCTIONS["empty"]((2, 3), x.dtype),
+            lambda x: x + np.zeros((2, 3), x.dtype),
+            ((3,),),
         ),
     )
 )
@@ -120,7 +126,13 @@ def empty(shape: Any, dtype: Any = None) -> Expr:
     return zeros(shape, dtype)
 
 
-@public(examples=(Example(lambda x: x + empty_like(x), lambda x: x + np.zeros_like(x), ((2, 3),)),))
+@public(
+    examples=(
+        Example(
+            lambda x: x + FUNCTIONS["empty_like"](x), lambda x: x + np.zeros_like(x), ((2, 3),)
+        ),
+    )
+)
 def empty_like(prototype: Any, dtype: Any = None, *, shape: Any = None) -> Expr:
     """Zeros of the shape and dtype of the prototype, unless others are given."""
     return zeros_like(as_expr(prototype), dtype=dtype, shape=shape)

@@ -11,12 +11,12 @@ from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import Check, Expr, as_exprs, make, require
-from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import Size, lower_bound, size_max, size_min
 from symgrad.ops.cumulative import reverse
-from symgrad.ops.extend import pad
 from symgrad.ops.join import slab
 from symgrad.ops.linalg import matmul
+from symgrad.ops.padding import pad
 from symgrad.ops.shape import expand_dims, squeeze
 from symgrad.ops.windows import sliding_window_view
 
@@ -104,12 +104,12 @@ def _length(n: Size, m: Size, mode: str) -> Size:
 
 
 def _examples(name: str) -> tuple[Example, ...]:
-    op, reference = OPS.get, getattr(np, name)
+    reference = getattr(np, name)
     shapes = (((5,), (3,)), ((3,), (5,)), ((4,), (2,)), ((2,), (5,)), ((4,), (4,)), ((1,), (3,)))
 
     def example(mode: str, pair: Any) -> Example:
         return Example(
-            lambda a, v: make(op(name), (a, v), {"mode": mode}),
+            lambda a, v: FUNCTIONS[name](a, v, mode),
             lambda a, v: reference(a, v, mode),
             pair,
         )

@@ -14,7 +14,7 @@ from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import COMPARE, Code
 from symgrad.ir.dtypes import as_dtype, get_default_dtype, promote
 from symgrad.ir.node import LITERAL, SIZE, Expr, as_expr, make
-from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
+from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import Dim, Size, as_shape, as_size, size_max
 from symgrad.ops.cast import astype, dtype_code
 from symgrad.ops.shape import axes_index, broadcast_to, expand_dims
@@ -265,19 +265,37 @@ def _like(x: Any, dtype: Any, shape: Any) -> tuple[Shape, DType]:
     )
 
 
-@function
+@public(
+    examples=(
+        Example(
+            lambda x: x + FUNCTIONS["zeros_like"](x), lambda x: x + np.zeros_like(x), ((3, 4),)
+        ),
+    )
+)
 def zeros_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Expr:
     """Zeros of the shape and dtype of `a`, unless others are given."""
     return zeros(*_like(a, dtype, shape))
 
 
-@function
+@public(
+    examples=(
+        Example(lambda x: x + FUNCTIONS["ones_like"](x), lambda x: x + np.ones_like(x), ((3, 4),)),
+    )
+)
 def ones_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Expr:
     """Ones of the shape and dtype of `a`, unless others are given."""
     return ones(*_like(a, dtype, shape))
 
 
-@function
+@public(
+    examples=(
+        Example(
+            lambda x: x * FUNCTIONS["full_like"](x, 2.5),
+            lambda x: x * np.full_like(x, 2.5),
+            ((3, 4),),
+        ),
+    )
+)
 def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Expr:
     """One value in the shape and dtype of `a`, unless others are given."""
     to, kind = _like(a, dtype, shape)
@@ -304,7 +322,11 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Expr:
     return make(EYE, (), attrs)
 
 
-@function
+@public(
+    examples=(
+        Example(lambda x: x @ FUNCTIONS["identity"](3), lambda x: x @ np.identity(3), ((2, 3),)),
+    )
+)
 def identity(n: Any, dtype: Any = None) -> Expr:
     """The (n, n) identity matrix."""
     return eye(n, dtype=dtype)

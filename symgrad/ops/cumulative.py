@@ -38,7 +38,7 @@ def reverse(x: Expr, axis: int) -> Expr:
     return x[_along(axis, slice(None, None, -1))]
 
 
-def delayed(x: Expr, axis: int, first: int) -> Expr:
+def delayed(x: Expr, axis: int, first: float) -> Expr:
     """Each element of an axis moved on by one place; `first` stands at the first."""
     filled = full(x.shape, first, x.dtype)
     return filled.at[_along(axis, slice(1, None))].set(x[_along(axis, slice(-1))])  # type: ignore[no-any-return]

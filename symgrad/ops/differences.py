@@ -41,7 +41,7 @@ def _step(x: Expr, axis: int) -> Expr:
         like_numpy("diff", ((3, 4),), 2),
         like_numpy("diff", ((3, 4),), axis=0),
         Example(
-            lambda x, y: diff(x, prepend=0.5, append=y),
+            lambda x, y: FUNCTIONS["diff"](x, prepend=0.5, append=y),
             lambda x, y: np.diff(x, prepend=x.dtype.type(0.5), append=y),
             ((3, 4), (3, 1)),
         ),
@@ -96,7 +96,7 @@ def _beside(given: Any, x: Expr, axis: int) -> list[Expr]:
     examples=(
         like_numpy("ediff1d", ((5,),)),
         Example(
-            lambda x, y: ediff1d(x, to_begin=0.5, to_end=y),
+            lambda x, y: FUNCTIONS["ediff1d"](x, to_begin=0.5, to_end=y),
             lambda x, y: np.ediff1d(x, to_begin=0.5, to_end=y),
             ((2, 3), (2,)),
         ),
@@ -130,16 +130,23 @@ def _gradient(shape: tuple[int, ...], *args: Any, **kwargs: Any) -> Example:
         _gradient((5,), 0.5, edge_order=2),
         _gradient((3, 4), axis=1),
         Example(
-            lambda x: gradient(x, 2.0, 0.25)[0] * gradient(x, 2.0, 0.25)[1],
+            lambda x: (
+                FUNCTIONS["gradient"](x, 2.0, 0.25)[0] * FUNCTIONS["gradient"](x, 2.0, 0.25)[1]
+            ),
             lambda x: np.multiply(*np.gradient(x, 2.0, 0.25)),
             ((3, 4),),
         ),
         Example(
-            lambda x, h: gradient(x, h), np.gradient, ((4,), ()), domain=((-2.0, 2.0), (0.5, 1.0))
+            lambda x, h: FUNCTIONS["gradient"](x, h),
+            np.gradient,
+            ((4,), ()),
+            domain=((-2.0, 2.0), (0.5, 1.0)),
         ),
         *(
             Example(
-                lambda x, h, order=order: gradient(x, h[0] + cumsum(h * h + 0.5), edge_order=order),
+                lambda x, h, order=order: FUNCTIONS["gradient"](
+                    x, h[0] + cumsum(h * h + 0.5), edge_order=order
+                ),
                 lambda x, h, order=order: np.gradient(
                     x, h[0] + np.cumsum(h * h + 0.5), edge_order=order
                 ),
@@ -148,7 +155,7 @@ def _gradient(shape: tuple[int, ...], *args: Any, **kwargs: Any) -> Example:
             for order in (1, 2)
         ),
         Example(
-            lambda x, h: gradient(x, cumsum(h), axis=0, edge_order=2),
+            lambda x, h: FUNCTIONS["gradient"](x, cumsum(h), axis=0, edge_order=2),
             lambda x, h: np.gradient(x, np.cumsum(h), axis=0, edge_order=2),
             ((4, 3), (4,)),
             domain=((-2.0, 2.0), (0.5, 1.0)),
@@ -298,21 +305,21 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Expr:
 
 @public(
     examples=(
-        Example(lambda x: unwrap(x), np.unwrap, ((6,),), domain=((-9.0, 9.0),)),
+        Example(lambda x: FUNCTIONS["unwrap"](x), np.unwrap, ((6,),), domain=((-9.0, 9.0),)),
         Example(
-            lambda x: unwrap(x, axis=0, period=3.0),
+            lambda x: FUNCTIONS["unwrap"](x, axis=0, period=3.0),
             lambda x: np.unwrap(x, axis=0, period=3.0),
             ((5, 3),),
             domain=((-4.0, 4.0),),
         ),
         Example(
-            lambda x: unwrap(x, discont=4.0),
+            lambda x: FUNCTIONS["unwrap"](x, discont=4.0),
             lambda x: np.unwrap(x, discont=4.0),
             ((2, 6),),
             domain=((-9.0, 9.0),),
         ),
         Example(
-            lambda x: unwrap(x, period=4),
+            lambda x: FUNCTIONS["unwrap"](x, period=4),
             lambda x: np.unwrap(x, period=4),
             ((6,),),
             dtypes=("int64",),

@@ -1,27 +1,25 @@
-"""Arrays made larger or turned round: repeat, tile, pad, flip, roll."""
+"""Arrays made larger or turned round: repeat, tile, flip, roll."""
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError, DTypeError
+from symgrad.errors import DeclarationError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, make
-from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
+from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import Dim, Size, as_size
+from symgrad.ops.examples import like_numpy
 from symgrad.ops.index import getitem
 from symgrad.ops.join import concatenate, slab
 from symgrad.ops.shape import expand_dims, normalize_axes, normalize_axis, ravel, reshape
 
-__all__ = ["flip", "fliplr", "flipud", "pad", "repeat", "roll", "tile"]
-
-Width = tuple[tuple[Size, Size], ...]
+__all__ = ["flip", "fliplr", "flipud", "repeat", "roll", "tile"]
 
 # ---------------------------------------------------------------- repeat and tile
 
@@ -116,14 +114,31 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Expr:
     (Dim('2*B'), 3)
     """
     a = as_expr(a)
-    if isinstance(repeats, (list, tuple, np.ndarray, Expr)):
+    if isinstance(repeats, Expr):
         raise DeclarationError(
-            "repeat: one number of repeats for all elements; for several, index with an array"
+            "repeat: the numbers of repeats must be constant, for the shape of the result depends "
+            "on them"
         )
     if axis is None:
         a, axis = ravel(a), 0
-    attrs = {"repeats": as_size(repeats), "axis": normalize_axis(axis, a.ndim)}
+    along = normalize_axis(axis, a.ndim)
+    if isinstance(repeats, (list, tuple, np.ndarray)) and np.size(repeats) != 1:
+        return _repeated(a, np.asarray(repeats), along)
+    if isinstance(repeats, (list, tuple, np.ndarray)):
+        repeats = np.asarray(repeats).item()
+    attrs = {"repeats": as_size(repeats), "axis": along}
     return make(REPEAT, (a,), attrs)
+
+
+def _repeated(a: Expr, repeats: np.ndarray[Any, Any], axis: int) -> Expr:
+    """Each element so often as its own number says."""
+    size = a.shape[axis]
+    if repeats.ndim != 1 or (repeats.size and repeats.dtype.kind not in "biu"):
+        raise DeclarationError(f"repeat: one integer for each element; got {repeats.tolist()}")
+    if size != len(repeats):
+        raise DeclarationError(f"repeat: {len(repeats)} numbers for an axis of size {size}")
+    positions = np.repeat(np.arange(len(repeats)), repeats)
+    return getitem(a, (slice(None),) * axis + (positions,))
 
 
 @function
@@ -147,7 +162,13 @@ def tile(A: Any, reps: Any) -> Expr:
 # ---------------------------------------------------------------- flip and roll
 
 
-@function
+@public(
+    examples=(
+        like_numpy("flip", ((3, 4),)),
+        like_numpy("flip", ((3, 4),), axis=-1),
+        like_numpy("flip", ((2, 3, 4),), axis=(0, 2)),
+    )
+)
 def flip(m: Any, axis: Any = None) -> Expr:
     """Axes from back to front: these, or all."""
     m = as_expr(m)
@@ -155,19 +176,25 @@ def flip(m: Any, axis: Any = None) -> Expr:
     return getitem(m, tuple(slice(None, None, -1 if i in axes else None) for i in range(m.ndim)))
 
 
-@function
+@public(examples=(like_numpy("flipud", ((3, 4),)),))
 def flipud(m: Any) -> Expr:
     """Axis 0 from back to front."""
     return flip(m, 0)
 
 
-@function
+@public(examples=(like_numpy("fliplr", ((3, 4),)),))
 def fliplr(m: Any) -> Expr:
     """Axis 1 from back to front."""
     return flip(m, 1)
 
 
-@function
+@public(
+    examples=(
+        like_numpy("roll", ((3, 4),), 1),
+        like_numpy("roll", ((3, 4),), -2, axis=1),
+        like_numpy("roll", ((3, 4),), (1, 5), axis=(0, 1)),
+    )
+)
 def roll(a: Any, shift: Any, axis: Any = None) -> Expr:
     """Elements moved along axes; what leaves at one end comes in at the other.
 
@@ -206,129 +233,3 @@ def _matched(axes: list[int], shifts: list[Any]) -> tuple[list[int], list[Any]]:
     if len(axes) != len(shifts):
         raise DeclarationError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
     return axes, shifts
-
-
-# ---------------------------------------------------------------- pad
-
-
-@register
-class Pad(Op):
-    """A constant around the array."""
-
-    name = "pad"
-    examples = (
-        Example(lambda x: pad(x, 1), lambda x: np.pad(x, 1), ((3, 4),)),
-        Example(
-            lambda x: pad(x, ((0, 2), (1, 0)), constant_values=1.5),
-            lambda x: np.pad(x, ((0, 2), (1, 0)), constant_values=1.5),
-            ((2, 3),),
-        ),
-        Example(
-            lambda x: pad(x, (1, 2), constant_values=-1),
-            lambda x: np.pad(x, (1, 2), constant_values=-1),
-            ((1, 0),),
-        ),
-    )
-
-    def aval(self, x: Aval, *, width: Width, value: Any) -> Aval:
-        sizes = [low + n + high for n, (low, high) in zip(x.shape, width, strict=True)]
-        return Aval(tuple(sizes), x.dtype)
-
-    def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
-        width = node.attrs["width"]
-        index = tuple(
-            ("slice", low, size, 1)
-            for size, (low, _) in zip(node.args[0].shape, width, strict=True)
-        )
-        return (make(OPS["getitem"], (ct,), {"index": index}),)
-
-    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
-        assert tangents[0] is not None
-        return make(self, (tangents[0],), {**node.attrs, "value": _number(0, node.dtype)})
-
-    def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
-        return make(self, args, {**node.attrs, "width": ((0, 0), *node.attrs["width"])})
-
-    def numpy(self, node: Expr, *args: Code) -> Code:
-        width, value = node.attrs["width"], node.attrs["value"]
-        sides = {side for pair in width for side in pair}
-        if len(sides) == 1:
-            text = str(width[0][0])
-        elif len(set(width)) == 1:
-            text = format_shape(width[0])
-        else:
-            inner = ", ".join(format_shape(pair) for pair in width)
-            text = f"({inner},)" if len(width) == 1 else f"({inner})"
-        keywords: dict[str, Any] = {"constant_values": _number_code(value)} if value else {}
-        return Code.call("np.pad", args[0], text, **keywords)
-
-    def flops(self, node: Expr) -> int:
-        return 0
-
-
-PAD = OPS["pad"]
-
-
-def _number(value: Any, dtype: np.dtype[Any]) -> Any:
-    """The number that an array of this dtype would hold."""
-    number = np.asarray(value).astype(dtype).item()
-    return math.nan if number != number else number  # one nan, so that equal nodes meet
-
-
-def _number_code(value: Any) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    return repr(value)
-
-
-@function
-def pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Expr:
-    """A constant around the array.
-
-    Parameters
-    ----------
-    array : array_like
-    pad_width : int, (before, after), or ((before, after), ...)
-        The same for all axes, or one pair for each. Not negative.
-    mode : {"constant"}
-    constant_values : number
-
-    Examples
-    --------
-    >>> import symgrad as sg
-    >>> x = sg.input("x", ("B", 3))
-    >>> sg.pad(x, ((0, 0), (1, 2))).shape
-    (Dim('B'), 6)
-    """
-    array = as_expr(array)
-    if mode != "constant":
-        raise DeclarationError(f"pad: only mode='constant' is available; got {mode!r}")
-    if not isinstance(constant_values, (bool, int, float, np.generic)):
-        raise DeclarationError(
-            f"pad: constant_values must be one number; got {type(constant_values).__name__}"
-        )
-    value = np.asarray(constant_values)
-    if value.dtype.kind == "f" and array.dtype.kind != "f":
-        raise DTypeError(f"pad: a value of {value.dtype} around an array of {array.dtype}")
-    attrs = {"width": _pad_width(pad_width, array.ndim), "value": _number(value, array.dtype)}
-    return make(PAD, (array,), attrs) if array.ndim else array
-
-
-def _pad_width(given: Any, ndim: int) -> Width:
-    """One pair of sizes for each axis, from any of NumPy's forms."""
-    rows = given.tolist() if isinstance(given, np.ndarray) else given
-    if not isinstance(rows, (tuple, list)):
-        rows = (rows,)
-    if not any(isinstance(row, (tuple, list)) for row in rows):
-        rows = (rows,)
-    pairs = []
-    for row in rows:
-        ends = tuple(row) if isinstance(row, (tuple, list)) else (row,)
-        if len(ends) not in (1, 2):
-            raise DeclarationError(f"pad: expected (before, after); got {row!r}")
-        pairs.append((as_size(ends[0]), as_size(ends[-1])))
-    if len(pairs) == 1:
-        pairs = pairs * ndim
-    if len(pairs) != ndim:
-        raise DeclarationError(f"pad: {len(pairs)} pairs of widths for {ndim} axes")
-    return tuple(pairs)

@@ -16,7 +16,7 @@ from symgrad.ops.cast import astype
 from symgrad.ops.creation import arange
 from symgrad.ops.examples import like_numpy
 from symgrad.ops.join import stack
-from symgrad.ops.linspace import linspace
+from symgrad.ops.linspace import fractions_along
 from symgrad.ops.shape import broadcast_to, expand_dims, moveaxis, normalize_axis, reshape
 
 __all__ = ["geomspace", "indices", "ix_", "logspace", "meshgrid"]
@@ -42,7 +42,7 @@ def _product(parts: Any) -> Any:
         _grid(indexing="ij"),
         _grid(sparse=True),
         _grid(indexing="ij", sparse=True),
-        Example(lambda x: meshgrid(x)[0], lambda x: np.meshgrid(x)[0], ((3,),)),
+        Example(lambda x: FUNCTIONS["meshgrid"](x)[0], lambda x: np.meshgrid(x)[0], ((3,),)),
     )
 )
 def meshgrid(
@@ -88,12 +88,12 @@ def meshgrid(
 @public(
     examples=(
         Example(
-            lambda x: indices(x.shape, x.dtype) * x,
+            lambda x: FUNCTIONS["indices"](x.shape, x.dtype) * x,
             lambda x: np.indices(x.shape, x.dtype) * x,
             ((2, 3),),
         ),
         Example(
-            lambda x: indices(x.shape, x.dtype, sparse=True)[1] * x,
+            lambda x: FUNCTIONS["indices"](x.shape, x.dtype, sparse=True)[1] * x,
             lambda x: np.indices(x.shape, x.dtype, sparse=True)[1] * x,
             ((2, 3),),
         ),
@@ -125,12 +125,12 @@ def indices(dimensions: Any, dtype: Any = int, sparse: bool = False) -> Any:
 @public(
     examples=(
         Example(
-            lambda x: x[ix_([0, 2], [1, 1, 3])],
+            lambda x: x[FUNCTIONS["ix_"]([0, 2], [1, 1, 3])],
             lambda x: x[np.ix_([0, 2], [1, 1, 3])],
             ((3, 4),),
         ),
         Example(
-            lambda x, i, j: x[ix_(i, j)],
+            lambda x, i, j: x[FUNCTIONS["ix_"](i, j)],
             lambda x, i, j: x[np.ix_(i, j)],
             ((3, 4), (5,), (2,)),
             domain=((-2.0, 2.0), (0, 3), (0, 3)),
@@ -165,16 +165,6 @@ def ix_(*args: Any) -> tuple[Expr, ...]:
 # ---------------------------------------------------------------- logarithmic scales
 
 
-def _fractions(ends: list[Expr], num: Any, endpoint: bool) -> Expr:
-    """0 to 1 along a new axis in front of those that the two ends have together."""
-    common = np.result_type(*[end.dtype for end in ends])
-    kind = common if common.kind == "f" else np.dtype(np.float64)
-    zero, one = literal(np.zeros((), kind)), literal(np.ones((), kind))
-    t: Expr = linspace(zero, one, num, endpoint)
-    ndim = max([end.ndim for end in ends])
-    return expand_dims(t, tuple(range(1, 1 + ndim))) if ndim else t
-
-
 def _finished(out: Expr, dtype: Any, axis: int) -> Expr:
     along = normalize_axis(operator.index(axis), out.ndim, "axis")
     out = moveaxis(out, 0, along)
@@ -206,7 +196,7 @@ def logspace(
     array([  1.,  10., 100.])
     """
     first, last = as_exprs((start, stop))
-    t = _fractions([first, last], num, endpoint)
+    t = fractions_along([first, last], num, endpoint)
     exponents = first * (1 - t) + last * t
     return _finished(FUNCTIONS["power"](base, exponents), dtype, axis)
 
@@ -233,7 +223,7 @@ def geomspace(
     array([ 1.,  2.,  4.,  8., 16.])
     """
     first, last = as_exprs((start, stop))
-    t = _fractions([first, last], num, endpoint)
+    t = fractions_along([first, last], num, endpoint)
     power, size, sign = FUNCTIONS["power"], FUNCTIONS["absolute"], FUNCTIONS["sign"]
     out = sign(first) * power(size(first), 1 - t) * power(size(last), t)
     return _finished(out, dtype, axis)

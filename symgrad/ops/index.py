@@ -11,10 +11,11 @@ from symgrad.errors import ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, Expr, as_expr, make
-from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.op import OPS, Example, Op, function, public, register
 from symgrad.ir.size import Size, lower_bound, product
 from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.creation import arange, zeros
+from symgrad.ops.examples import like_numpy
 from symgrad.ops.index_spec import (
     FULL_SLICE,
     Index,
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 Shape = tuple[Size, ...]
+
+_INDEXED: dict[str, Any] = {"dtypes": ("float64", "int64"), "domain": ((-2.0, 2.0), (0.0, 3.0))}
 
 # ---------------------------------------------------------------- what is known of an index
 
@@ -288,7 +291,13 @@ def getitem(x: Any, index: Any) -> Expr:
 # ---------------------------------------------------------------- by axis
 
 
-@function
+@public(
+    examples=(
+        like_numpy("take", ((3, 4), (2,)), axis=0, **_INDEXED),
+        like_numpy("take", ((4, 3), (2, 5)), axis=-1, **_INDEXED),
+        like_numpy("take", ((3, 4), (5,)), **_INDEXED),
+    )
+)
 def take(a: Any, indices: Any, axis: int | None = None) -> Expr:
     """Elements along an axis; of all elements in C order, if there is none.
 
@@ -324,7 +333,12 @@ def along_axis(x: Expr, indices: Any, axis: int | None) -> tuple[Expr, tuple[Any
     return x, tuple(ids if i == along else other for i, other in enumerate(others))
 
 
-@function
+@public(
+    examples=(
+        like_numpy("take_along_axis", ((3, 4), (2, 4)), axis=0, **_INDEXED),
+        like_numpy("take_along_axis", ((4, 3), (4, 2)), axis=-1, **_INDEXED),
+    )
+)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Expr:
     """One or several elements along an axis, chosen for each position of the other axes.
 

@@ -19,8 +19,10 @@ __all__ = ["array_equal", "broadcast_shapes", "ndim", "shape", "size"]
 
 @public(
     examples=(
-        Example(lambda x: x * shape(x)[1], lambda x: x * np.shape(x)[1], ((3, 4),)),
-        Example(lambda x: x.reshape(shape(x) + (1,)), lambda x: x[..., None], ((3, 4),)),
+        Example(lambda x: x * FUNCTIONS["shape"](x)[1], lambda x: x * np.shape(x)[1], ((3, 4),)),
+        Example(
+            lambda x: x.reshape(FUNCTIONS["shape"](x) + (1,)), lambda x: x[..., None], ((3, 4),)
+        ),
     )
 )
 def shape(a: Any) -> tuple[Size, ...]:
@@ -35,7 +37,9 @@ def shape(a: Any) -> tuple[Size, ...]:
     return as_expr(a).shape
 
 
-@public(examples=(Example(lambda x: x * ndim(x), lambda x: x * np.ndim(x), ((3, 4),)),))
+@public(
+    examples=(Example(lambda x: x * FUNCTIONS["ndim"](x), lambda x: x * np.ndim(x), ((3, 4),)),)
+)
 def ndim(a: Any) -> int:
     """The number of axes."""
     return as_expr(a).ndim
@@ -43,8 +47,8 @@ def ndim(a: Any) -> int:
 
 @public(
     examples=(
-        Example(lambda x: x / size(x), lambda x: x / np.size(x), ((3, 4),)),
-        Example(lambda x: x / size(x, 1), lambda x: x / np.size(x, 1), ((3, 4),)),
+        Example(lambda x: x / FUNCTIONS["size"](x), lambda x: x / np.size(x), ((3, 4),)),
+        Example(lambda x: x / FUNCTIONS["size"](x, 1), lambda x: x / np.size(x, 1), ((3, 4),)),
     )
 )
 def size(a: Any, axis: Any = None) -> Size:
@@ -65,7 +69,7 @@ def size(a: Any, axis: Any = None) -> Size:
 @public(
     examples=(
         Example(
-            lambda x, y: x * broadcast_shapes(x.shape, y.shape)[0],
+            lambda x, y: x * FUNCTIONS["broadcast_shapes"](x.shape, y.shape)[0],
             lambda x, y: x * np.broadcast_shapes(x.shape, y.shape)[0],
             ((3, 4), (4,)),
         ),
@@ -86,10 +90,16 @@ def broadcast_shapes(*args: Any) -> tuple[Size, ...]:
 
 @public(
     examples=(
-        Example(lambda x: array_equal(x, x), lambda x: np.array_equal(x, x), ((3, 4),)),
-        Example(lambda x, y: array_equal(x, y), np.array_equal, ((3, 4), (3, 4))),
-        Example(lambda x, y: array_equal(x, y), np.array_equal, ((3, 4), (3,))),
-        Example(lambda x: array_equal(x, x, equal_nan=True), lambda x: np.array(True), ((3,),)),
+        Example(
+            lambda x: FUNCTIONS["array_equal"](x, x), lambda x: np.array_equal(x, x), ((3, 4),)
+        ),
+        Example(lambda x, y: FUNCTIONS["array_equal"](x, y), np.array_equal, ((3, 4), (3, 4))),
+        Example(lambda x, y: FUNCTIONS["array_equal"](x, y), np.array_equal, ((3, 4), (3,))),
+        Example(
+            lambda x: FUNCTIONS["array_equal"](x, x, equal_nan=True),
+            lambda x: np.array(True),
+            ((3,),),
+        ),
     )
 )
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Expr:

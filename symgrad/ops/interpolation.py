@@ -236,10 +236,10 @@ def interp(
 
 def _periodic(x: Expr, xp: Expr, fp: Expr, period: Any) -> tuple[Expr, Expr, Expr]:
     """The points in order within one period, with one more at each end."""
-    if isinstance(period, (bool, int, float, np.generic)):
+    if isinstance(period, (bool, int, float, np.floating, np.integer)):
         if period == 0:
             raise DeclarationError("interp: the period must not be 0")
-        period = abs(period)
+        period = abs(float(period))
     if xp.ndim != 1 or fp.ndim != 1:
         raise ShapeError("interp: xp and fp must be vectors")
     argsort = FUNCTIONS.get("argsort")

@@ -13,10 +13,11 @@ from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, as_exprs, make, require_equal
-from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.op import OPS, Example, Op, function, public, register
 from symgrad.ir.size import Dim, Size, exact_quotient
 from symgrad.ops.cast import astype
 from symgrad.ops.creation import zeros
+from symgrad.ops.examples import joined, like_numpy, parts
 from symgrad.ops.index import getitem
 from symgrad.ops.index_spec import FULL_SLICE
 from symgrad.ops.shape import (
@@ -250,7 +251,7 @@ def stack(arrays: Any, axis: int = 0, *, dtype: Any = None) -> Expr:
     return make(STACK, tuple(parts), {"axis": normalize_axis(axis, parts[0].ndim + 1)})
 
 
-@function
+@public(examples=(like_numpy("atleast_1d", ((),)), like_numpy("atleast_1d", ((2, 3),))))
 def atleast_1d(*arys: Any) -> Any:
     """The array, or a scalar as an array of one element; of several arrays, a tuple of them."""
     return _each(arys, lambda x: x if x.ndim else expand_dims(x, 0))
@@ -262,26 +263,26 @@ def _each(arrays: Sequence[Any], change: Callable[[Expr], Expr]) -> Any:
     return made[0] if len(made) == 1 else made
 
 
-@function
+@public(examples=(like_numpy("atleast_2d", ((),)), like_numpy("atleast_2d", ((3,),))))
 def atleast_2d(*arys: Any) -> Any:
     """The array, with axes put in front until it has two; of several arrays, a tuple of them."""
     return _each(arys, lambda x: expand_dims(x, tuple(range(2 - x.ndim))) if x.ndim < 2 else x)
 
 
-@function
+@public(examples=(joined("vstack", (3,), (3,)), joined("vstack", (1, 3), (2, 3))))
 def vstack(tup: Any, *, dtype: Any = None) -> Expr:
     """Arrays one below the other; vectors are rows."""
     return concatenate([atleast_2d(part) for part in _several(tup, "vstack", dtype)])
 
 
-@function
+@public(examples=(joined("hstack", (3,), (4,)), joined("hstack", (3, 1), (3, 2))))
 def hstack(tup: Any, *, dtype: Any = None) -> Expr:
     """Arrays one beside the other: along axis 1, or 0 for vectors."""
     parts = [atleast_1d(part) for part in _several(tup, "hstack", dtype)]
     return concatenate(parts, axis=0 if parts[0].ndim == 1 else 1)
 
 
-@function
+@public(examples=(joined("column_stack", (3,), (3, 2), (3,)),))
 def column_stack(tup: Any) -> Expr:
     """Arrays one beside the other; vectors are columns."""
     parts = _several(tup, "column_stack")
@@ -292,7 +293,13 @@ def column_stack(tup: Any) -> Expr:
 # ---------------------------------------------------------------- split
 
 
-@function
+@public(
+    examples=(
+        parts("split", ((6, 2),), 3),
+        parts("split", ((2, 7),), (2, 3), axis=1),
+        parts("split", ((5,),), (-1,)),
+    )
+)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
     """Equal parts along an axis, or the parts between given positions.
 
@@ -323,7 +330,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
     return _split_at(ary, list(indices_or_sections), along)
 
 
-@function
+@public(examples=(parts("array_split", ((7, 2),), 3), parts("array_split", ((2, 5),), 2, axis=1)))
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Expr]:
     """Parts along an axis that differ by at most one in size, the longer ones first."""
     ary = as_expr(ary)
@@ -357,13 +364,13 @@ def _split_at(x: Expr, bounds: list[Any], axis: int) -> list[Expr]:
     return [_part(x, axis, slice(low, high)) for low, high in pairwise(edges)]
 
 
-@function
+@public(examples=(parts("vsplit", ((4, 3),), 2),))
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Expr]:
     """Parts along axis 0."""
     return split(ary, indices_or_sections, axis=0)
 
 
-@function
+@public(examples=(parts("hsplit", ((3, 4),), 2), parts("hsplit", ((6,),), 3)))
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Expr]:
     """Parts along axis 1, or 0 for a vector."""
     ary = as_expr(ary)

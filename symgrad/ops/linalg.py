@@ -12,10 +12,11 @@ from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_exprs, make, require_equal
-from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.op import OPS, Example, Op, function, public, register
 from symgrad.ir.size import product, size_max, size_min
 from symgrad.ops.broadcasting import broadcast_shapes, sum_to
 from symgrad.ops.creation import arange
+from symgrad.ops.examples import like_numpy
 from symgrad.ops.shape import (
     broadcast_to,
     expand_dims,
@@ -187,7 +188,15 @@ def _flat(x: Expr) -> Expr:
     return x if x.ndim == 1 else ravel(x)
 
 
-@function
+@public(
+    examples=(
+        like_numpy("dot", ((3,), (3,))),
+        like_numpy("dot", ((2, 3), (3,))),
+        like_numpy("dot", ((2, 3), (3, 4))),
+        like_numpy("dot", ((2, 3), (4, 3, 5))),
+        like_numpy("dot", ((), (2, 3))),
+    )
+)
 def dot(a: Any, b: Any) -> Expr:
     """Sum over the last axis of `a` and the last but one of `b` (the only one of a vector).
 
@@ -205,7 +214,13 @@ def dot(a: Any, b: Any) -> Expr:
     return tensordot(x, y, (x.ndim - 1, y.ndim - 2))
 
 
-@function
+@public(
+    examples=(
+        like_numpy("inner", ((3,), (3,))),
+        like_numpy("inner", ((2, 3), (4, 3))),
+        like_numpy("inner", ((2, 3), ())),
+    )
+)
 def inner(a: Any, b: Any) -> Expr:
     """Sum of products over the last axes of both.
 
@@ -221,7 +236,7 @@ def inner(a: Any, b: Any) -> Expr:
     return matmul(x, y) if y.ndim == 1 else tensordot(x, y, (x.ndim - 1, y.ndim - 1))
 
 
-@function
+@public(examples=(like_numpy("vdot", ((3,), (3,))), like_numpy("vdot", ((2, 3), (2, 3)))))
 def vdot(a: Any, b: Any) -> Expr:
     """Sum of the products of all elements; both are flattened.
 
@@ -235,7 +250,12 @@ def vdot(a: Any, b: Any) -> Expr:
     return matmul(_flat(x), _flat(y))
 
 
-@function
+@public(
+    examples=(
+        like_numpy("outer", ((2,), (3,))),
+        like_numpy("outer", ((2, 3), (4,))),
+    )
+)
 def outer(a: Any, b: Any) -> Expr:
     """Products of all pairs of elements; both are flattened.
 
@@ -249,7 +269,13 @@ def outer(a: Any, b: Any) -> Expr:
     return _column(_flat(x)) * _flat(y)
 
 
-@function
+@public(
+    examples=(
+        like_numpy("tensordot", ((2, 3, 4), (3, 4, 5))),
+        like_numpy("tensordot", ((2, 3, 4), (4, 2, 5)), axes=((0, 2), (1, 0))),
+        like_numpy("tensordot", ((2,), (3,)), axes=0),
+    )
+)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Expr:
     """Sum of products over pairs of axes, by one matrix product.
 
@@ -351,7 +377,13 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
     return moveaxis(moveaxis(a, (rows, columns), (0, 1))[index], 0, -1)
 
 
-@function
+@public(
+    examples=(
+        like_numpy("trace", ((3, 3),)),
+        like_numpy("trace", ((2, 3, 4),), offset=1, axis1=1, axis2=2),
+        like_numpy("trace", ((3, 4),), offset=-1),
+    )
+)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Expr:
     """Sum along a diagonal of two axes.
 

@@ -11,15 +11,14 @@ from symgrad.errors import ShapeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_float
-from symgrad.ir.node import Expr, as_expr, as_exprs, make
+from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import Size, as_size
-from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.cast import astype
 from symgrad.ops.creation import dtype_keyword
 from symgrad.ops.shape import expand_dims
 
-__all__ = ["linspace"]
+__all__ = ["fractions_along", "linspace"]
 
 
 @register
@@ -79,6 +78,16 @@ class Linspace(Op):
 LINSPACE = OPS["linspace"]
 
 
+def fractions_along(ends: Sequence[Expr], num: Any, endpoint: bool) -> Expr:
+    """0 to 1 along a new axis, in front of those that the two ends have together."""
+    common = np.result_type(*[end.dtype for end in ends])
+    kind = common if is_float(common) else np.dtype(np.float64)
+    limits = (literal(np.zeros((), kind)), literal(np.ones((), kind)))
+    t = make(LINSPACE, limits, {"num": as_size(num), "endpoint": bool(endpoint)})
+    ndim = max([end.ndim for end in ends])
+    return expand_dims(t, tuple(range(1, 1 + ndim))) if ndim else t
+
+
 @function
 def linspace(
     start: Any,
@@ -117,12 +126,7 @@ def linspace(
     count = as_size(num)
     attrs = {"num": count, "endpoint": bool(endpoint)}
     if low.ndim or high.ndim:
-        shape = broadcast_shapes(low.shape, high.shape)
-        t = make(LINSPACE, tuple(as_exprs((0.0, 1.0))), attrs)
-        t = expand_dims(
-            astype(t, np.result_type(low.dtype, high.dtype, np.float32)),
-            tuple(range(1, 1 + len(shape))),
-        )
+        t = fractions_along([low, high], count, endpoint)
         numbers = FUNCTIONS["moveaxis"](low * (1 - t) + high * t, 0, axis)
     else:
         numbers = make(LINSPACE, (low, high), attrs)

@@ -13,7 +13,6 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr, as_expr, as_exprs
 from symgrad.ir.op import FUNCTIONS, Example, public
 from symgrad.ir.size import Dim, Size, as_shape, product
-from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.creation import zeros
 from symgrad.ops.examples import joined, like_numpy, parts
 from symgrad.ops.extend import flip, tile
@@ -133,11 +132,11 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Expr]:
 @public(
     examples=(
         Example(
-            lambda x: unstack(stack([x, 2 * x], axis=1), axis=1)[1],
+            lambda x: FUNCTIONS["unstack"](stack([x, 2 * x], axis=1), axis=1)[1],
             lambda x: 2 * x,
             ((3,),),
         ),
-        Example(lambda x: unstack(stack([x, 2 * x]))[0], lambda x: x, ((3, 4),)),
+        Example(lambda x: FUNCTIONS["unstack"](stack([x, 2 * x]))[0], lambda x: x, ((3, 4),)),
     )
 )
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Expr, ...]:
@@ -161,16 +160,16 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Expr, ...]:
 @public(
     examples=(
         Example(
-            lambda x, y: block([[x, y], [y.T, 0.5 * x]]),
+            lambda x, y: FUNCTIONS["block"]([[x, y], [y.T, 0.5 * x]]),
             lambda x, y: np.block([[x, y], [y.T, 0.5 * x]]),
             ((3, 3), (3, 3)),
         ),
         Example(
-            lambda x, y: block([x, y, 1.0]),
+            lambda x, y: FUNCTIONS["block"]([x, y, 1.0]),
             lambda x, y: np.block([x, y, np.ones((), x.dtype)]),
             ((3,), (2,)),
         ),
-        Example(lambda x: block(x), lambda x: np.block(x), ((3,),)),
+        Example(lambda x: FUNCTIONS["block"](x), lambda x: np.block(x), ((3,),)),
     )
 )
 def block(arrays: Any) -> Expr:
@@ -320,16 +319,15 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Expr:
     x, v = as_exprs((x, values))
     v = v.astype(x.dtype)
     at = _positions("insert", obj, x.shape[along], 1)
-    count = at.size
-    if at.ndim == 0 and v.ndim:  # one position: all values go there, along their own first axis
-        v = moveaxis(expand_dims(v, tuple(range(x.ndim - v.ndim))), 0, along)
-        count = v.shape[along] if isinstance(v.shape[along], int) else count
-        at = np.full(count, int(at))
-    at = at.ravel()
-    wanted = (*x.shape[:along], count if count != 1 else len(at), *x.shape[along + 1 :])
-    v = broadcast_to(v, broadcast_shapes(v.shape, wanted))
-    if len(at) == 1:
-        at = np.repeat(at, int(v.shape[along]))
+    if v.ndim < x.ndim:
+        v = expand_dims(v, tuple(range(x.ndim - v.ndim)))
+    if at.size == 1:  # all values go there; beside a number, along their own first axis
+        v = v if at.ndim else moveaxis(v, 0, along)
+        count = v.shape[along]
+        if not isinstance(count, int):
+            raise DeclarationError(f"insert: the number of values must be known; it is {count}")
+        at = np.full(count, at.item())
+    v = broadcast_to(v, (*x.shape[:along], at.size, *x.shape[along + 1 :]))
     lead = (slice(None),) * along
     pieces: list[Expr] = []
     start = 0

@@ -11,7 +11,7 @@ from symgrad.errors import DeclarationError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr
-from symgrad.ir.op import Example, function, public, register
+from symgrad.ir.op import FUNCTIONS, Example, function, public, register
 from symgrad.ops.axes import as_floating, delimited, indices
 from symgrad.ops.comparison import equal
 from symgrad.ops.creation import full
@@ -293,7 +293,7 @@ def _cumulative_(
     return concatenate([lead, out], axis=along)
 
 
-@public(examples=_with_initial(lambda *a, **k: cumulative_sum(*a, **k), "cumsum", 0))
+@public(examples=_with_initial(lambda *a, **k: FUNCTIONS["cumulative_sum"](*a, **k), "cumsum", 0))
 def cumulative_sum(
     x: Any, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Expr:
@@ -316,7 +316,7 @@ def cumulative_sum(
     return _cumulative_(cumsum, "cumulative_sum", x, axis, dtype, 0 if include_initial else None)
 
 
-@public(examples=_with_initial(lambda *a, **k: cumulative_prod(*a, **k), "cumprod", 1))
+@public(examples=_with_initial(lambda *a, **k: FUNCTIONS["cumulative_prod"](*a, **k), "cumprod", 1))
 def cumulative_prod(
     x: Any, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Expr:

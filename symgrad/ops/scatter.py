@@ -11,7 +11,7 @@ from symgrad.errors import DTypeError, ExpressionUseError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import UNARY, Code
 from symgrad.ir.node import Check, Expr, as_expr, as_exprs, make, require
-from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
+from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import product
 from symgrad.ops.broadcasting import sum_to
 from symgrad.ops.cast import astype
@@ -248,6 +248,12 @@ def _set(x: Any, index: Any, values: Any) -> Any:
     return out
 
 
+def _put(x: Any, indices: Any, values: Any) -> Any:
+    out = x.copy()
+    np.put_along_axis(out, indices, values, axis=1)
+    return out
+
+
 class At:
     """What ``x.at`` gives: ``x.at[index].add(v)`` and ``x.at[index].set(v)``."""
 
@@ -314,7 +320,18 @@ def _scatter(op: Op, x: Any, index: Any, values: Any) -> Expr:
     return make(op, (x, *arrays, astype(values, x.dtype)), {"index": entries})
 
 
-@function
+@public(
+    examples=(
+        # one index a row: what is written twice has no derivative that differences could see
+        Example(
+            lambda x, i, v: FUNCTIONS["put_along_axis"](x, i, v, axis=1, inplace=False),
+            _put,
+            ((3, 4), (3, 1), (3, 1)),
+            dtypes=("float64", "int64", "float64"),
+            domain=((-2.0, 2.0), (0.0, 4.0), (-2.0, 2.0)),
+        ),
+    )
+)
 def put_along_axis(
     arr: Any, indices: Any, values: Any, axis: int | None = -1, inplace: bool = True
 ) -> Expr:

@@ -11,9 +11,10 @@ from symgrad.errors import ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, make, require_equal
-from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import Size, as_shape, exact_quotient, product
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
+from symgrad.ops.examples import like_numpy
 from symgrad.ops.transpose import (
     array_code,
     axes_index,
@@ -164,7 +165,7 @@ def _is_minus_one(item: Any) -> bool:
     return isinstance(item, (int, np.integer)) and item == -1
 
 
-@function
+@public(examples=(like_numpy("ravel", ((2, 3),)), like_numpy("ravel", ((),))))
 def ravel(a: Any) -> Expr:
     """All elements along one axis, in C order."""
     return reshape(a, (-1,))
@@ -236,7 +237,15 @@ def broadcast_to(array: Any, shape: Any) -> Expr:
     return array if array.shape == to else make(BROADCAST_TO, (array,), {"shape": to})
 
 
-@function
+@public(
+    examples=(
+        Example(
+            lambda x, y: FUNCTIONS["broadcast_arrays"](x, y)[1] * 2.0,
+            lambda x, y: np.broadcast_arrays(x, y)[1] * 2.0,
+            ((3, 4), (3, 1)),
+        ),
+    )
+)
 def broadcast_arrays(*args: Any) -> tuple[Expr, ...]:
     """All arguments in their common shape."""
     exprs = [as_expr(arg) for arg in args]
@@ -257,6 +266,9 @@ class ExpandDims(Op):
     examples = (
         Example(lambda x: expand_dims(x, 0), lambda x: x[None], ((3, 4),)),
         Example(lambda x: expand_dims(x, -1), lambda x: x[..., None], ((2, 3, 4),)),
+        Example(
+            lambda x: expand_dims(x, 3), lambda x: np.reshape(x, (2, 1, 2, 1, 3)), ((2, 1, 2, 3),)
+        ),
         Example(lambda x: expand_dims(x, (1, 3)), lambda x: x[:, None, :, None], ((3, 4),)),
         Example(lambda x: expand_dims(x, (0, 1)), lambda x: np.reshape(x, (1, 1)), ((),)),
     )

@@ -12,7 +12,8 @@ from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr, as_expr, make
-from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.op import OPS, Example, Op, function, public, register
+from symgrad.ops.examples import like_numpy
 
 __all__ = [
     "array_code",
@@ -73,11 +74,12 @@ def array_code(arg: Expr, code: Code) -> Code:
 
 def axes_index(parts: Sequence[str]) -> str:
     """Parts of a subscript, without the full slices at the end; many in front are ``...``."""
+    count = len(parts)
     parts = list(parts)
     while parts and parts[-1] == ":":
         parts.pop()
     lead = next((i for i, part in enumerate(parts) if part != ":"), 0)
-    if lead > 2:
+    if lead > 2 and len(parts) == count:  # what follows the dots is counted from the end
         parts[:lead] = ["..."]
     return ", ".join(parts)
 
@@ -186,7 +188,12 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Expr:
     return transpose(a, order)
 
 
-@function
+@public(
+    examples=(
+        like_numpy("moveaxis", ((2, 3, 4),), 0, -1),
+        like_numpy("moveaxis", ((2, 3, 4, 5),), (0, 1), (-1, -2)),
+    )
+)
 def moveaxis(a: Any, source: Any, destination: Any) -> Expr:
     """Axes moved to other positions; the others keep their order."""
     a = as_expr(a)

@@ -319,9 +319,11 @@ def triu_indices_from(arr: Any, k: int = 0) -> tuple[Expr, Expr]:
 
 @public(
     examples=(
-        Example(lambda x: x[diag_indices(x.shape[0])], lambda x: np.diagonal(x), ((4, 4),)),
         Example(
-            lambda x: x.at[diag_indices(x.shape[0])].set(0.5),
+            lambda x: x[FUNCTIONS["diag_indices"](x.shape[0])], lambda x: np.diagonal(x), ((4, 4),)
+        ),
+        Example(
+            lambda x: x.at[FUNCTIONS["diag_indices"](x.shape[0])].set(0.5),
             lambda x: np.where(np.eye(len(x), dtype=bool), 0.5, x),
             ((3, 3),),
         ),
@@ -340,7 +342,11 @@ def diag_indices(n: Any, ndim: int = 2) -> tuple[Expr, ...]:
     return (arange(as_size(n)),) * operator.index(ndim)
 
 
-@public(examples=(Example(lambda x: x[diag_indices_from(x)], lambda x: x.diagonal(), ((3, 3),)),))
+@public(
+    examples=(
+        Example(lambda x: x[FUNCTIONS["diag_indices_from"](x)], lambda x: x.diagonal(), ((3, 3),)),
+    )
+)
 def diag_indices_from(arr: Any) -> tuple[Expr, ...]:
     """The positions of the main diagonal of an array of this shape: an index."""
     x = as_expr(arr)

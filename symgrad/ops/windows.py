@@ -183,6 +183,8 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Expr:
         )
     if len(set(axes)) == len(axes):
         return make(OPS["sliding_window_view"], (x,), {"window": window, "axes": axes})
+    windows: Expr = x
     for size, along in zip(window, axes, strict=True):  # windows of windows
-        x = make(OPS["sliding_window_view"], (x,), {"window": (size,), "axes": (along,)})
-    return x
+        attrs = {"window": (size,), "axes": (along,)}
+        windows = make(OPS["sliding_window_view"], (windows,), attrs)
+    return windows
