@@ -145,8 +145,8 @@ def _check_x(x):
 def _predict_buffers(B, T):
     """Memory that is kept between calls."""
     return (
-        np.empty((B * T, 16)),
-        np.empty((B * T, 16)),
+        np.empty((B*T, 16)),
+        np.empty((B*T, 16)),
         np.empty((B, 2, T, T)),
         np.empty((B, 2, T, 1)),
         np.empty((B, 2, T, 8)),
@@ -156,8 +156,8 @@ def _predict_buffers(B, T):
 def _evaluate_buffers(B, T):
     """Memory that is kept between calls."""
     return (
-        np.empty((B * T, 16)),
-        np.empty((B * T, 16)),
+        np.empty((B*T, 16)),
+        np.empty((B*T, 16)),
         np.empty((B, 2, T, T)),
         np.empty((B, 2, T, 1)),
         np.empty((B, 2, T, 8)),
@@ -170,7 +170,7 @@ def _forward_buffers(B, T):
     return (
         np.empty((B, 2, T, T)),
         np.empty((B, 2, T, 1)),
-        np.empty((B * T, 16)),
+        np.empty((B*T, 16)),
         np.empty((B, T, 16)),
         np.empty((B, T, 16)),
     )
@@ -180,7 +180,7 @@ def _backward_buffers(B, T):
     """Memory that is kept between calls."""
     return (
         np.empty((B, T, 16)),
-        np.empty((B * T, 16)),
+        np.empty((B*T, 16)),
         np.empty((B, 2, T, 8)),
         np.empty((B, 2, T, T)),
         np.empty((B, 2, T, T)),
@@ -191,13 +191,13 @@ def _backward_buffers(B, T):
 def _value_and_grad_buffers(B, T):
     """Memory that is kept between calls."""
     return (
-        np.empty((B * T, 16)),
-        np.empty((B * T, 16)),
+        np.empty((B*T, 16)),
+        np.empty((B*T, 16)),
         np.empty((B, 2, T, T)),
         np.empty((B, 2, T, 1)),
-        np.empty((B * T, 16)),
+        np.empty((B*T, 16)),
         np.empty((B, 2, T, 8)),
-        np.empty((B * T, 16)),
+        np.empty((B*T, 16)),
         np.empty((B, T, 16)),
         np.empty((B, T, 16)),
         np.empty((B, 2, T, T)),
@@ -240,7 +240,8 @@ def predict(params, x):
     t = np.matmul(x_reshape, attention_Q.reshape(16, 16), out=b0)
     t_2 = np.matmul(x_reshape, attention_K.reshape(16, 16), out=b1)
     t_3 = np.matmul(
-        t.reshape(B, T, 2, 8).swapaxes(1, 2), t_2.reshape(B, T, 2, 8).transpose(0, 2, 3, 1), out=b2
+        t.reshape(B, T, 2, 8).swapaxes(1, 2), t_2.reshape(B, T, 2, 8).transpose(0, 2, 3, 1),
+        out=b2
     )
     t_3 /= 2.8284271247461903
     largest = t_3.max(axis=3, keepdims=True, out=b3)
@@ -273,7 +274,8 @@ def evaluate(params, x):
     t = np.matmul(x_reshape, attention_Q.reshape(16, 16), out=b0)
     t_2 = np.matmul(x_reshape, attention_K.reshape(16, 16), out=b1)
     t_3 = np.matmul(
-        t.reshape(B, T, 2, 8).swapaxes(1, 2), t_2.reshape(B, T, 2, 8).transpose(0, 2, 3, 1), out=b2
+        t.reshape(B, T, 2, 8).swapaxes(1, 2), t_2.reshape(B, T, 2, 8).transpose(0, 2, 3, 1),
+        out=b2
     )
     t_3 /= 2.8284271247461903
     largest = t_3.max(axis=3, keepdims=True, out=b3)
@@ -345,16 +347,16 @@ def backward(residuals, cotangent=1.0):
     b0, b1, b2, b3, b4, b5 = _kept(_backward_buffers, B, T)
 
     # d attention
-    t_7 = np.multiply(cotangent / (16 * B * T), t_3, out=b0)
+    t_7 = np.multiply(cotangent / (16*B*T), t_3, out=b0)
     t_8 = t_7.reshape(-1, 16)
     t_9 = t_4 @ t_8
-    d_attention_O = t_9.reshape(2, 8, 16)  # (2, 8, 16)
+    d_attention_O = t_9.reshape(2, 8, 16)                     # (2, 8, 16)
     t_10 = x.reshape(-1, 16).T
     t_11 = np.matmul(t_8, attention_O.reshape(16, 16).T, out=b1)
     t_12 = t_11.reshape(B, T, 2, 8).swapaxes(1, 2)
     t_13 = np.matmul(t_2.mT, t_12, out=b2)
     t_14 = t_10 @ t_13.swapaxes(1, 2).reshape(-1, 16)
-    d_attention_V = t_14.reshape(16, 2, 8)  # (16, 2, 8)
+    d_attention_V = t_14.reshape(16, 2, 8)                    # (16, 2, 8)
 
     # gradient
     d_scores = np.matmul(t_12, t_5, out=b3)
@@ -363,17 +365,17 @@ def backward(residuals, cotangent=1.0):
     d_scores -= total
 
     # d attention
-    np.multiply(t_2, d_scores, out=d_scores)  # (B, 2, T, T)
+    np.multiply(t_2, d_scores, out=d_scores)                  # (B, 2, T, T)
     d_scores *= 0.35355339059327373
     t_16 = np.matmul(d_scores.mT, t, out=b2)
     t_17 = t_10 @ t_16.swapaxes(1, 2).reshape(-1, 16)
-    d_attention_K = t_17.reshape(16, 2, 8)  # (16, 2, 8)
+    d_attention_K = t_17.reshape(16, 2, 8)                    # (16, 2, 8)
     t_18 = np.matmul(d_scores, t_6, out=b2)
     t_19 = t_10 @ t_18.swapaxes(1, 2).reshape(-1, 16)
-    d_attention_Q = t_19.reshape(16, 2, 8)  # (16, 2, 8)
-    return dict(
-        zip(PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True)
-    )
+    d_attention_Q = t_19.reshape(16, 2, 8)                    # (16, 2, 8)
+    return dict(zip(
+        PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True
+    ))
 
 
 @np.errstate(all="ignore")
@@ -414,15 +416,15 @@ def value_and_grad(params, x):
     t_9 *= 2
 
     # d attention
-    t_9 /= 16 * B * T
+    t_9 /= (16*B*T)
     t_11 = t_9.reshape(-1, 16)
     t_12 = t_7.transpose(1, 3, 0, 2).reshape(16, -1) @ t_11
-    d_attention_O = t_12.reshape(2, 8, 16)  # (2, 8, 16)
+    d_attention_O = t_12.reshape(2, 8, 16)                    # (2, 8, 16)
     t_13 = np.matmul(t_11, attention_O_reshape.T, out=b6)
     t_14 = t_13.reshape(B, T, 2, 8).swapaxes(1, 2)
     t_15 = np.matmul(d_scores.mT, t_14, out=b5)
     t_16 = x_reshape.T @ t_15.swapaxes(1, 2).reshape(-1, 16)
-    d_attention_V = t_16.reshape(16, 2, 8)  # (16, 2, 8)
+    d_attention_V = t_16.reshape(16, 2, 8)                    # (16, 2, 8)
 
     # gradient
     t_17 = np.matmul(t_14, t_6.transpose(0, 2, 3, 1), out=b9)
@@ -431,14 +433,14 @@ def value_and_grad(params, x):
     t_17 -= total
 
     # d attention
-    d_scores *= t_17  # (B, 2, T, T)
+    d_scores *= t_17                                          # (B, 2, T, T)
     d_scores *= 0.35355339059327373
     t_19 = np.matmul(d_scores.mT, t_2, out=b5)
     t_20 = x_reshape.T @ t_19.swapaxes(1, 2).reshape(-1, 16)
-    d_attention_K = t_20.reshape(16, 2, 8)  # (16, 2, 8)
+    d_attention_K = t_20.reshape(16, 2, 8)                    # (16, 2, 8)
     t_21 = np.matmul(d_scores, t_4.swapaxes(1, 2), out=b5)
     t_22 = x_reshape.T @ t_21.swapaxes(1, 2).reshape(-1, 16)
-    d_attention_Q = t_22.reshape(16, 2, 8)  # (16, 2, 8)
-    return loss, dict(
-        zip(PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True)
-    )
+    d_attention_Q = t_22.reshape(16, 2, 8)                    # (16, 2, 8)
+    return loss, dict(zip(
+        PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True
+    ))

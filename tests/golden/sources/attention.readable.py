@@ -157,14 +157,14 @@ def predict(params, x):
 
     # attention: y = einsum(a, einsum(x, V), O)
     x_reshape = x.reshape(-1, 16)
-    t = (x_reshape @ attention_Q.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2) @ (
-        x_reshape @ attention_K.reshape(16, 16)
-    ).reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
+    t = (
+        (x_reshape @ attention_Q.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
+        @ (x_reshape @ attention_K.reshape(16, 16)).reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
+    )
     t /= 2.8284271247461903
     exps = np.exp(t - t.max(axis=3, keepdims=True))
     t_2 = (
-        exps
-        / exps.sum(axis=3, keepdims=True)
+        exps / exps.sum(axis=3, keepdims=True)
         @ (x_reshape @ attention_V.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
     )
     return (t_2.swapaxes(1, 2).reshape(-1, 16) @ attention_O.reshape(16, 16)).reshape(B, T, 16)
@@ -184,18 +184,20 @@ def evaluate(params, x):
 
     # attention: y = einsum(a, einsum(x, V), O)
     x_reshape = x.reshape(-1, 16)
-    t = (x_reshape @ attention_Q.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2) @ (
-        x_reshape @ attention_K.reshape(16, 16)
-    ).reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
+    t = (
+        (x_reshape @ attention_Q.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
+        @ (x_reshape @ attention_K.reshape(16, 16)).reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
+    )
     t /= 2.8284271247461903
     exps = np.exp(t - t.max(axis=3, keepdims=True))
     t_2 = (
-        exps
-        / exps.sum(axis=3, keepdims=True)
+        exps / exps.sum(axis=3, keepdims=True)
         @ (x_reshape @ attention_V.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
     )
 
-    t_3 = x + (t_2.swapaxes(1, 2).reshape(-1, 16) @ attention_O.reshape(16, 16)).reshape(B, T, 16)
+    t_3 = (
+        x + (t_2.swapaxes(1, 2).reshape(-1, 16) @ attention_O.reshape(16, 16)).reshape(B, T, 16)
+    )
     loss = np.square(t_3).mean()
     return loss
 
@@ -222,19 +224,13 @@ def forward(params, x):
     t_4 = (x_reshape @ attention_V.reshape(16, 16)).reshape(B, T, 2, 8)
     t_5 = exps @ t_4.swapaxes(1, 2)
 
-    t_6 = x + (t_5.swapaxes(1, 2).reshape(-1, 16) @ attention_O.reshape(16, 16)).reshape(B, T, 16)
+    t_6 = (
+        x + (t_5.swapaxes(1, 2).reshape(-1, 16) @ attention_O.reshape(16, 16)).reshape(B, T, 16)
+    )
     loss = np.square(t_6).mean()
     return loss, (
-        B,
-        T,
-        x,
-        t,
-        exps,
-        attention_O,
-        t_6 * 2,
-        t_5.transpose(1, 3, 0, 2).reshape(16, -1),
-        t_4.transpose(0, 2, 3, 1),
-        t_2.swapaxes(1, 2),
+        B, T, x, t, exps, attention_O, t_6 * 2, t_5.transpose(1, 3, 0, 2).reshape(16, -1),
+        t_4.transpose(0, 2, 3, 1), t_2.swapaxes(1, 2)
     )
 
 
@@ -244,8 +240,8 @@ def backward(residuals, cotangent=1.0):
     B, T, x, t, t_2, attention_O, t_3, t_4, t_5, t_6 = residuals
 
     # d attention
-    t_7 = (cotangent / (16 * B * T) * t_3).reshape(-1, 16)
-    d_attention_O = (t_4 @ t_7).reshape(2, 8, 16)  # (2, 8, 16)
+    t_7 = (cotangent / (16*B*T) * t_3).reshape(-1, 16)
+    d_attention_O = (t_4 @ t_7).reshape(2, 8, 16)             # (2, 8, 16)
     t_8 = x.reshape(-1, 16).T
     t_9 = (t_7 @ attention_O.reshape(16, 16).T).reshape(B, T, 2, 8).swapaxes(1, 2)
     d_attention_V = (t_8 @ (t_2.mT @ t_9).swapaxes(1, 2).reshape(-1, 16)).reshape(16, 2, 8)
@@ -258,9 +254,9 @@ def backward(residuals, cotangent=1.0):
     d_scores *= 0.35355339059327373
     d_attention_K = (t_8 @ (d_scores.mT @ t).swapaxes(1, 2).reshape(-1, 16)).reshape(16, 2, 8)
     d_attention_Q = (t_8 @ (d_scores @ t_6).swapaxes(1, 2).reshape(-1, 16)).reshape(16, 2, 8)
-    return dict(
-        zip(PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True)
-    )
+    return dict(zip(
+        PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True
+    ))
 
 
 @np.errstate(all="ignore")
@@ -290,11 +286,11 @@ def value_and_grad(params, x):
     loss = np.square(t_6).mean()
 
     # d attention
-    t_7 = (t_6 * 2 / (16 * B * T)).reshape(-1, 16)
+    t_7 = (t_6 * 2 / (16*B*T)).reshape(-1, 16)
     d_attention_O = (t_5.transpose(1, 3, 0, 2).reshape(16, -1) @ t_7).reshape(2, 8, 16)
     t_8 = (t_7 @ attention_O_reshape.T).reshape(B, T, 2, 8).swapaxes(1, 2)
     t_9 = x_reshape.T @ (exps.mT @ t_8).swapaxes(1, 2).reshape(-1, 16)
-    d_attention_V = t_9.reshape(16, 2, 8)  # (16, 2, 8)
+    d_attention_V = t_9.reshape(16, 2, 8)                     # (16, 2, 8)
 
     # gradient
     t_10 = t_8 @ t_4.transpose(0, 2, 3, 1)
@@ -303,9 +299,9 @@ def value_and_grad(params, x):
     d_scores = exps * (t_10 - (exps * t_10).sum(axis=3, keepdims=True))  # (B, 2, T, T)
     d_scores *= 0.35355339059327373
     t_11 = x_reshape.T @ (d_scores.mT @ t).swapaxes(1, 2).reshape(-1, 16)
-    d_attention_K = t_11.reshape(16, 2, 8)  # (16, 2, 8)
+    d_attention_K = t_11.reshape(16, 2, 8)                    # (16, 2, 8)
     t_12 = x_reshape.T @ (d_scores @ t_2.swapaxes(1, 2)).swapaxes(1, 2).reshape(-1, 16)
-    d_attention_Q = t_12.reshape(16, 2, 8)  # (16, 2, 8)
-    return loss, dict(
-        zip(PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True)
-    )
+    d_attention_Q = t_12.reshape(16, 2, 8)                    # (16, 2, 8)
+    return loss, dict(zip(
+        PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True
+    ))

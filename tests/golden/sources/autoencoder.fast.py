@@ -214,9 +214,9 @@ def predict(params, x):
 
     t = np.matmul(x, W, out=b0)
     t += b
-    code = np.tanh(t)  # (B, 4)
+    code = np.tanh(t)                                         # (B, 4)
     t_2 = np.matmul(code, W.T, out=b1)
-    y = t_2 + c  # (B, 16)
+    y = t_2 + c                                               # (B, 16)
     return {"code": code, "y": y}
 
 
@@ -234,9 +234,9 @@ def evaluate(params, x):
 
     code = np.matmul(x, W, out=b0)
     code += b
-    np.tanh(code, out=code)  # (B, 4)
+    np.tanh(code, out=code)                                   # (B, 4)
     y = np.matmul(code, W.T, out=b1)
-    y += c  # (B, 16)
+    y += c                                                    # (B, 16)
     y -= x
     np.square(y, out=y)
     loss = y.mean()
@@ -257,9 +257,9 @@ def forward(params, x):
 
     t = np.matmul(x, W, out=b0)
     t += b
-    code = np.tanh(t)  # (B, 4)
+    code = np.tanh(t)                                         # (B, 4)
     y = np.matmul(code, W.T, out=b1)
-    y += c  # (B, 16)
+    y += c                                                    # (B, 16)
     y -= x
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
@@ -274,16 +274,16 @@ def backward(residuals, cotangent=1.0):
     b0, b1, b2, b3, b4 = _kept(_backward_buffers, B)
 
     # gradient
-    t_2 = np.multiply(cotangent / (16 * B), t, out=b0)
-    d_c = t_2.sum(axis=0)  # (16,)
-    d_code = np.matmul(t_2, W, out=b1)  # (B, 4)
+    t_2 = np.multiply(cotangent / (16*B), t, out=b0)
+    d_c = t_2.sum(axis=0)                                     # (16,)
+    d_code = np.matmul(t_2, W, out=b1)                        # (B, 4)
     code_square = np.square(code, out=b2)
     np.subtract(1, code_square, out=code_square)
     d_code *= code_square
-    d_b = d_code.sum(axis=0)  # (4,)
+    d_b = d_code.sum(axis=0)                                  # (4,)
     t_3 = np.matmul(t_2.T, code, out=b3)
     t_4 = np.matmul(x.T, d_code, out=b4)
-    d_W = t_3 + t_4  # (16, 4)
+    d_W = t_3 + t_4                                           # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 
@@ -301,23 +301,23 @@ def value_and_grad(params, x):
 
     code = np.matmul(x, W, out=b0)
     code += b
-    np.tanh(code, out=code)  # (B, 4)
+    np.tanh(code, out=code)                                   # (B, 4)
     y = np.matmul(code, W.T, out=b1)
-    y += c  # (B, 16)
+    y += c                                                    # (B, 16)
     y -= x
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
     y *= 2
 
     # gradient
-    y /= 16 * B
-    d_c = y.sum(axis=0)  # (16,)
-    d_code = np.matmul(y, W, out=b3)  # (B, 4)
+    y /= (16*B)
+    d_c = y.sum(axis=0)                                       # (16,)
+    d_code = np.matmul(y, W, out=b3)                          # (B, 4)
     code_square = np.square(code, out=b4)
     np.subtract(1, code_square, out=code_square)
     d_code *= code_square
-    d_b = d_code.sum(axis=0)  # (4,)
+    d_b = d_code.sum(axis=0)                                  # (4,)
     t = np.matmul(y.T, code, out=b5)
     t_2 = np.matmul(x.T, d_code, out=b6)
-    d_W = t + t_2  # (16, 4)
+    d_W = t + t_2                                             # (16, 4)
     return loss, dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))

@@ -146,8 +146,8 @@ def predict(params, x):
     x, _ = _check_x(x)
     W, b, c = _unpack(params, PARAMS, "params")
 
-    code = np.tanh(x @ W + b)  # (B, 4)
-    y = code @ W.T + c  # (B, 16)
+    code = np.tanh(x @ W + b)                                 # (B, 4)
+    y = code @ W.T + c                                        # (B, 16)
     return {"code": code, "y": y}
 
 
@@ -162,8 +162,8 @@ def evaluate(params, x):
     x, _ = _check_x(x)
     W, b, c = _unpack(params, PARAMS, "params")
 
-    code = np.tanh(x @ W + b)  # (B, 4)
-    y = code @ W.T + c  # (B, 16)
+    code = np.tanh(x @ W + b)                                 # (B, 4)
+    y = code @ W.T + c                                        # (B, 16)
     loss = np.square(y - x).mean()
     return loss
 
@@ -179,8 +179,8 @@ def forward(params, x):
     x, B = _check_x(x)
     W, b, c = _unpack(params, PARAMS, "params")
 
-    code = np.tanh(x @ W + b)  # (B, 4)
-    y = code @ W.T + c  # (B, 16)
+    code = np.tanh(x @ W + b)                                 # (B, 4)
+    y = code @ W.T + c                                        # (B, 16)
     t = y - x
     loss = np.square(t).mean()
     return loss, (B, x, W, code, t * 2)
@@ -192,12 +192,12 @@ def backward(residuals, cotangent=1.0):
     B, x, W, code, t = residuals
 
     # gradient
-    t_2 = cotangent / (16 * B) * t
-    d_c = t_2.sum(axis=0)  # (16,)
-    d_code = t_2 @ W  # (B, 4)
+    t_2 = cotangent / (16*B) * t
+    d_c = t_2.sum(axis=0)                                     # (16,)
+    d_code = t_2 @ W                                          # (B, 4)
     d_code *= 1 - np.square(code)
-    d_b = d_code.sum(axis=0)  # (4,)
-    d_W = t_2.T @ code + x.T @ d_code  # (16, 4)
+    d_b = d_code.sum(axis=0)                                  # (4,)
+    d_W = t_2.T @ code + x.T @ d_code                         # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 
@@ -212,16 +212,16 @@ def value_and_grad(params, x):
     x, B = _check_x(x)
     W, b, c = _unpack(params, PARAMS, "params")
 
-    code = np.tanh(x @ W + b)  # (B, 4)
-    y = code @ W.T + c  # (B, 16)
+    code = np.tanh(x @ W + b)                                 # (B, 4)
+    y = code @ W.T + c                                        # (B, 16)
     t = y - x
     loss = np.square(t).mean()
 
     # gradient
-    t_2 = t * 2 / (16 * B)
-    d_c = t_2.sum(axis=0)  # (16,)
-    d_code = t_2 @ W  # (B, 4)
+    t_2 = t * 2 / (16*B)
+    d_c = t_2.sum(axis=0)                                     # (16,)
+    d_code = t_2 @ W                                          # (B, 4)
     d_code *= 1 - np.square(code)
-    d_b = d_code.sum(axis=0)  # (4,)
-    d_W = t_2.T @ code + x.T @ d_code  # (16, 4)
+    d_b = d_code.sum(axis=0)                                  # (4,)
+    d_W = t_2.T @ code + x.T @ d_code                         # (16, 4)
     return loss, dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))

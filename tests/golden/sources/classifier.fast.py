@@ -278,11 +278,11 @@ def predict(params, x):
     # hidden: h = relu(x W + b)
     h = np.matmul(x, hidden_W, out=b0)
     h += hidden_b
-    np.maximum(h, 0, out=h)  # (B, 32)
+    np.maximum(h, 0, out=h)                                   # (B, 32)
 
     # out: z = h W + b
     z = np.matmul(h, out_W, out=b1)
-    z += out_b  # (B, 10)
+    z += out_b                                                # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     z_max = z.max(axis=1, keepdims=True, out=b2)
@@ -309,11 +309,11 @@ def evaluate(params, x, y):
     # hidden: h = relu(x W + b)
     h = np.matmul(x, hidden_W, out=b0)
     h += hidden_b
-    np.maximum(h, 0, out=h)  # (B, 32)
+    np.maximum(h, 0, out=h)                                   # (B, 32)
 
     # out: z = h W + b
     z = np.matmul(h, out_W, out=b1)
-    z += out_b  # (B, 10)
+    z += out_b                                                # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     z_max = z.max(axis=1, keepdims=True, out=b2)
@@ -344,11 +344,11 @@ def forward(params, x, y):
     # hidden: h = relu(x W + b)
     t = np.matmul(x, hidden_W, out=b0)
     t += hidden_b
-    h = np.maximum(t, 0)  # (B, 32)
+    h = np.maximum(t, 0)                                      # (B, 32)
 
     # out: z = h W + b
     z = np.matmul(h, out_W, out=b1)
-    z += out_b  # (B, 10)
+    z += out_b                                                # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     z_max = z.max(axis=1, keepdims=True, out=b2)
@@ -376,15 +376,15 @@ def backward(residuals, cotangent=1.0):
 
     # d out
     d_z[rows, y] -= t_2
-    d_out_b = d_z.sum(axis=0)  # (10,)
-    d_out_W = h.T @ d_z  # (32, 10)
+    d_out_b = d_z.sum(axis=0)                                 # (10,)
+    d_out_W = h.T @ d_z                                       # (32, 10)
 
     # d hidden
-    d_h = np.matmul(d_z, out_W.T, out=b1)  # (B, 32)
+    d_h = np.matmul(d_z, out_W.T, out=b1)                     # (B, 32)
     mask = np.greater(h, 0, out=b2)
     d_h *= mask
-    d_hidden_b = d_h.sum(axis=0)  # (32,)
-    d_hidden_W = x.T @ d_h  # (64, 32)
+    d_hidden_b = d_h.sum(axis=0)                              # (32,)
+    d_hidden_W = x.T @ d_h                                    # (64, 32)
     return dict(zip(PARAMS, (d_hidden_W, d_hidden_b, d_out_W, d_out_b), strict=True))
 
 
@@ -404,11 +404,11 @@ def value_and_grad(params, x, y):
     # hidden: h = relu(x W + b)
     h = np.matmul(x, hidden_W, out=b0)
     h += hidden_b
-    np.maximum(h, 0, out=h)  # (B, 32)
+    np.maximum(h, 0, out=h)                                   # (B, 32)
 
     # out: z = h W + b
     z = np.matmul(h, out_W, out=b1)
-    z += out_b  # (B, 10)
+    z += out_b                                                # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     z_max = z.max(axis=1, keepdims=True, out=b2)
@@ -425,15 +425,15 @@ def value_and_grad(params, x, y):
 
     # d out
     d_z[rows, y] -= np.divide(1.0, B)
-    d_out_b = d_z.sum(axis=0)  # (10,)
-    d_out_W = h.T @ d_z  # (32, 10)
+    d_out_b = d_z.sum(axis=0)                                 # (10,)
+    d_out_W = h.T @ d_z                                       # (32, 10)
 
     # d hidden
-    d_h = np.matmul(d_z, out_W.T, out=b5)  # (B, 32)
+    d_h = np.matmul(d_z, out_W.T, out=b5)                     # (B, 32)
     mask = np.greater(h, 0, out=b6)
     d_h *= mask
-    d_hidden_b = d_h.sum(axis=0)  # (32,)
-    d_hidden_W = x.T @ d_h  # (64, 32)
+    d_hidden_b = d_h.sum(axis=0)                              # (32,)
+    d_hidden_W = x.T @ d_h                                    # (64, 32)
     return loss, dict(zip(PARAMS, (d_hidden_W, d_hidden_b, d_out_W, d_out_b), strict=True))
 
 
@@ -464,11 +464,11 @@ def step(params, opt_state, x, y):
     # hidden: h = relu(x W + b)
     h = np.matmul(x, hidden_W, out=b0)
     h += hidden_b
-    np.maximum(h, 0, out=h)  # (B, 32)
+    np.maximum(h, 0, out=h)                                   # (B, 32)
 
     # out: z = h W + b
     z = np.matmul(h, out_W, out=b1)
-    z += out_b  # (B, 10)
+    z += out_b                                                # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     z_max = z.max(axis=1, keepdims=True, out=b2)
@@ -485,29 +485,24 @@ def step(params, opt_state, x, y):
 
     # d out
     d_z[rows, y] -= np.divide(1.0, B)
-    d_out_b = d_z.sum(axis=0, out=b5)  # (10,)
-    d_out_W = np.matmul(h.T, d_z, out=b6)  # (32, 10)
+    d_out_b = d_z.sum(axis=0, out=b5)                         # (10,)
+    d_out_W = np.matmul(h.T, d_z, out=b6)                     # (32, 10)
 
     # d hidden
-    d_h = np.matmul(d_z, out_W.T, out=b7)  # (B, 32)
+    d_h = np.matmul(d_z, out_W.T, out=b7)                     # (B, 32)
     mask = np.greater(h, 0, out=b8)
     d_h *= mask
-    d_hidden_b = d_h.sum(axis=0, out=b9)  # (32,)
-    d_hidden_W = np.matmul(x.T, d_h, out=b10)  # (64, 32)
+    d_hidden_b = d_h.sum(axis=0, out=b9)                      # (32,)
+    d_hidden_W = np.matmul(x.T, d_h, out=b10)                 # (64, 32)
 
     # update
     steps += 1
     n = steps.astype(np.float64)
-    rate = 0.001 / (1 - 0.9**n)
-    scale = np.sqrt(1 - 0.999**n)
+    rate = 0.001 / (1 - 0.9 ** n)
+    scale = np.sqrt(1 - 0.999 ** n)
     for w, d, m, v, t_3, t_4 in zip(
-        (hidden_W, hidden_b, out_W, out_b),
-        (d_hidden_W, d_hidden_b, d_out_W, d_out_b),
-        m_list,
-        v_list,
-        (b11, b12, b13, b14),
-        (b10, b9, b6, b5),
-        strict=True,
+        (hidden_W, hidden_b, out_W, out_b), (d_hidden_W, d_hidden_b, d_out_W, d_out_b), m_list,
+        v_list, (b11, b12, b13, b14), (b10, b9, b6, b5), strict=True
     ):
         np.subtract(d, m, out=t_3)
         t_3 *= 0.1

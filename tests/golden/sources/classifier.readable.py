@@ -185,10 +185,10 @@ def predict(params, x):
     hidden_W, hidden_b, out_W, out_b = _unpack(params, PARAMS, "params")
 
     # hidden: h = relu(x W + b)
-    h = np.maximum(x @ hidden_W + hidden_b, 0)  # (B, 32)
+    h = np.maximum(x @ hidden_W + hidden_b, 0)                # (B, 32)
 
     # out: z = h W + b
-    z = h @ out_W + out_b  # (B, 10)
+    z = h @ out_W + out_b                                     # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     exps = np.exp(z - z.max(axis=1, keepdims=True))
@@ -208,10 +208,10 @@ def evaluate(params, x, y):
     hidden_W, hidden_b, out_W, out_b = _unpack(params, PARAMS, "params")
 
     # hidden: h = relu(x W + b)
-    h = np.maximum(x @ hidden_W + hidden_b, 0)  # (B, 32)
+    h = np.maximum(x @ hidden_W + hidden_b, 0)                # (B, 32)
 
     # out: z = h W + b
-    z = h @ out_W + out_b  # (B, 10)
+    z = h @ out_W + out_b                                     # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     t = z - z.max(axis=1, keepdims=True)
@@ -233,10 +233,10 @@ def forward(params, x, y):
     hidden_W, hidden_b, out_W, out_b = _unpack(params, PARAMS, "params")
 
     # hidden: h = relu(x W + b)
-    h = np.maximum(x @ hidden_W + hidden_b, 0)  # (B, 32)
+    h = np.maximum(x @ hidden_W + hidden_b, 0)                # (B, 32)
 
     # out: z = h W + b
-    z = h @ out_W + out_b  # (B, 10)
+    z = h @ out_W + out_b                                     # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     t = z - z.max(axis=1, keepdims=True)
@@ -254,16 +254,16 @@ def backward(residuals, cotangent=1.0):
     t_2 = cotangent / B
 
     # d out
-    d_z = t * t_2  # (B, 10)
+    d_z = t * t_2                                             # (B, 10)
     d_z[np.arange(B), y] -= t_2
-    d_out_b = d_z.sum(axis=0)  # (10,)
-    d_out_W = h.T @ d_z  # (32, 10)
+    d_out_b = d_z.sum(axis=0)                                 # (10,)
+    d_out_W = h.T @ d_z                                       # (32, 10)
 
     # d hidden
-    d_h = d_z @ out_W.T  # (B, 32)
+    d_h = d_z @ out_W.T                                       # (B, 32)
     d_h *= h > 0
-    d_hidden_b = d_h.sum(axis=0)  # (32,)
-    d_hidden_W = x.T @ d_h  # (64, 32)
+    d_hidden_b = d_h.sum(axis=0)                              # (32,)
+    d_hidden_W = x.T @ d_h                                    # (64, 32)
     return dict(zip(PARAMS, (d_hidden_W, d_hidden_b, d_out_W, d_out_b), strict=True))
 
 
@@ -280,10 +280,10 @@ def value_and_grad(params, x, y):
     hidden_W, hidden_b, out_W, out_b = _unpack(params, PARAMS, "params")
 
     # hidden: h = relu(x W + b)
-    h = np.maximum(x @ hidden_W + hidden_b, 0)  # (B, 32)
+    h = np.maximum(x @ hidden_W + hidden_b, 0)                # (B, 32)
 
     # out: z = h W + b
-    z = h @ out_W + out_b  # (B, 10)
+    z = h @ out_W + out_b                                     # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     t = z - z.max(axis=1, keepdims=True)
@@ -293,16 +293,16 @@ def value_and_grad(params, x, y):
     loss = (np.log(total[:, 0]) - t[rows, y]).mean()
 
     # d out
-    d_z = exps / total / B  # (B, 10)
+    d_z = exps / total / B                                    # (B, 10)
     d_z[rows, y] -= np.divide(1.0, B)
-    d_out_b = d_z.sum(axis=0)  # (10,)
-    d_out_W = h.T @ d_z  # (32, 10)
+    d_out_b = d_z.sum(axis=0)                                 # (10,)
+    d_out_W = h.T @ d_z                                       # (32, 10)
 
     # d hidden
-    d_h = d_z @ out_W.T  # (B, 32)
+    d_h = d_z @ out_W.T                                       # (B, 32)
     d_h *= h > 0
-    d_hidden_b = d_h.sum(axis=0)  # (32,)
-    d_hidden_W = x.T @ d_h  # (64, 32)
+    d_hidden_b = d_h.sum(axis=0)                              # (32,)
+    d_hidden_W = x.T @ d_h                                    # (64, 32)
     return loss, dict(zip(PARAMS, (d_hidden_W, d_hidden_b, d_out_W, d_out_b), strict=True))
 
 
@@ -330,10 +330,10 @@ def step(params, opt_state, x, y):
     v_list = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
 
     # hidden: h = relu(x W + b)
-    h = np.maximum(x @ hidden_W + hidden_b, 0)  # (B, 32)
+    h = np.maximum(x @ hidden_W + hidden_b, 0)                # (B, 32)
 
     # out: z = h W + b
-    z = h @ out_W + out_b  # (B, 10)
+    z = h @ out_W + out_b                                     # (B, 10)
 
     # e = exp(z),  p = e / sum(e),  loss = -mean(log(p)[arange, y])
     t = z - z.max(axis=1, keepdims=True)
@@ -343,28 +343,25 @@ def step(params, opt_state, x, y):
     loss = (np.log(total[:, 0]) - t[rows, y]).mean()
 
     # d out
-    d_z = exps / total / B  # (B, 10)
+    d_z = exps / total / B                                    # (B, 10)
     d_z[rows, y] -= np.divide(1.0, B)
-    d_out_b = d_z.sum(axis=0)  # (10,)
-    d_out_W = h.T @ d_z  # (32, 10)
+    d_out_b = d_z.sum(axis=0)                                 # (10,)
+    d_out_W = h.T @ d_z                                       # (32, 10)
 
     # d hidden
-    d_h = d_z @ out_W.T  # (B, 32)
+    d_h = d_z @ out_W.T                                       # (B, 32)
     d_h *= h > 0
-    d_hidden_b = d_h.sum(axis=0)  # (32,)
-    d_hidden_W = x.T @ d_h  # (64, 32)
+    d_hidden_b = d_h.sum(axis=0)                              # (32,)
+    d_hidden_W = x.T @ d_h                                    # (64, 32)
 
     # update
     steps += 1
     n = steps.astype(np.float64)
-    rate = 0.001 / (1 - 0.9**n)
-    scale = np.sqrt(1 - 0.999**n)
+    rate = 0.001 / (1 - 0.9 ** n)
+    scale = np.sqrt(1 - 0.999 ** n)
     for w, d, m, v in zip(
-        (hidden_W, hidden_b, out_W, out_b),
-        (d_hidden_W, d_hidden_b, d_out_W, d_out_b),
-        m_list,
-        v_list,
-        strict=True,
+        (hidden_W, hidden_b, out_W, out_b), (d_hidden_W, d_hidden_b, d_out_W, d_out_b), m_list,
+        v_list, strict=True
     ):
         m += (d - m) * 0.1
         v += (np.square(d) - v) * 0.001

@@ -122,7 +122,9 @@ def _check_x_t(x, t):
 
 def _evaluate_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B,)),)
+    return (
+        np.empty((B,)),
+    )
 
 
 def _forward_buffers(B):
@@ -181,7 +183,7 @@ def predict(params, x):
     x, _ = _check_x(x)
     (w,) = _unpack(params, PARAMS, "params")
 
-    y = x @ w  # (B,)
+    y = x @ w                                                 # (B,)
     return y
 
 
@@ -198,7 +200,7 @@ def evaluate(params, x, t):
     (w,) = _unpack(params, PARAMS, "params")
     (b0,) = _kept(_evaluate_buffers, B)
 
-    y = np.matmul(x, w, out=b0)  # (B,)
+    y = np.matmul(x, w, out=b0)                               # (B,)
     y -= t
     np.square(y, out=y)
     loss = y.mean()
@@ -221,10 +223,10 @@ def forward(params, x, t, *, rng):
     b0, b1, b2 = _kept(_forward_buffers, B)
 
     t_2 = _draw(key, 0).random((B, 16))
-    keep = t_2 < 0.8  # (B, 16)
+    keep = t_2 < 0.8                                          # (B, 16)
     t_3 = np.divide(x, 0.8, out=b0)
     t_4 = np.where(keep, t_3, 0)
-    y = np.matmul(t_4, w, out=b1)  # (B,)
+    y = np.matmul(t_4, w, out=b1)                             # (B,)
     y -= t
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
@@ -243,7 +245,7 @@ def backward(residuals, cotangent=1.0):
 
     # gradient
     t_5 = np.multiply(cotangent / B, t_2, out=b1)
-    d_w = t_4.T @ t_5  # (16,)
+    d_w = t_4.T @ t_5                                         # (16,)
     return dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -263,10 +265,10 @@ def value_and_grad(params, x, t, *, rng):
     b0, b1, b2, b3 = _kept(_value_and_grad_buffers, B)
 
     t_2 = _draw(key, 0).random((B, 16))
-    keep = np.less(t_2, 0.8, out=b0)  # (B, 16)
+    keep = np.less(t_2, 0.8, out=b0)                          # (B, 16)
     t_3 = np.divide(x, 0.8, out=b1)
     t_4 = np.where(keep, t_3, 0)
-    y = np.matmul(t_4, w, out=b2)  # (B,)
+    y = np.matmul(t_4, w, out=b2)                             # (B,)
     y -= t
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
@@ -274,7 +276,7 @@ def value_and_grad(params, x, t, *, rng):
 
     # gradient
     y /= B
-    d_w = t_4.T @ y  # (16,)
+    d_w = t_4.T @ y                                           # (16,)
     return loss, dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -301,10 +303,10 @@ def step(params, opt_state, x, t, *, rng):
     b0, b1, b2, b3, b4 = _kept(_step_buffers, B)
 
     t_2 = _draw(key, 0).random((B, 16))
-    keep = np.less(t_2, 0.8, out=b0)  # (B, 16)
+    keep = np.less(t_2, 0.8, out=b0)                          # (B, 16)
     t_3 = np.divide(x, 0.8, out=b1)
     t_4 = np.where(keep, t_3, 0)
-    y = np.matmul(t_4, w, out=b2)  # (B,)
+    y = np.matmul(t_4, w, out=b2)                             # (B,)
     y -= t
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
@@ -312,7 +314,7 @@ def step(params, opt_state, x, t, *, rng):
 
     # gradient
     y /= B
-    d_w = np.matmul(t_4.T, y, out=b4)  # (16,)
+    d_w = np.matmul(t_4.T, y, out=b4)                         # (16,)
 
     # update
     steps += 1

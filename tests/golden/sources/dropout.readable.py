@@ -122,7 +122,7 @@ def predict(params, x):
     x, _ = _check_x(x)
     (w,) = _unpack(params, PARAMS, "params")
 
-    y = x @ w  # (B,)
+    y = x @ w                                                 # (B,)
     return y
 
 
@@ -138,7 +138,7 @@ def evaluate(params, x, t):
     x, t, _ = _check_x_t(x, t)
     (w,) = _unpack(params, PARAMS, "params")
 
-    y = x @ w  # (B,)
+    y = x @ w                                                 # (B,)
     loss = np.square(y - t).mean()
     return loss
 
@@ -157,8 +157,8 @@ def forward(params, x, t, *, rng):
     (w,) = _unpack(params, PARAMS, "params")
     key = _key(rng)
 
-    keep = _draw(key, 0).random((B, 16)) < 0.8  # (B, 16)
-    y = np.where(keep, x / 0.8, 0) @ w  # (B,)
+    keep = _draw(key, 0).random((B, 16)) < 0.8                # (B, 16)
+    y = np.where(keep, x / 0.8, 0) @ w                        # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
     return loss, (B, keep, x, t_2 * 2)
@@ -188,14 +188,14 @@ def value_and_grad(params, x, t, *, rng):
     (w,) = _unpack(params, PARAMS, "params")
     key = _key(rng)
 
-    keep = _draw(key, 0).random((B, 16)) < 0.8  # (B, 16)
+    keep = _draw(key, 0).random((B, 16)) < 0.8                # (B, 16)
     t_2 = np.where(keep, x / 0.8, 0)
-    y = t_2 @ w  # (B,)
+    y = t_2 @ w                                               # (B,)
     t_3 = y - t
     loss = np.square(t_3).mean()
 
     # gradient
-    d_w = t_2.T @ (t_3 * 2 / B)  # (16,)
+    d_w = t_2.T @ (t_3 * 2 / B)                               # (16,)
     return loss, dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -220,14 +220,14 @@ def step(params, opt_state, x, t, *, rng):
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
     key = _key(rng)
 
-    keep = _draw(key, 0).random((B, 16)) < 0.8  # (B, 16)
+    keep = _draw(key, 0).random((B, 16)) < 0.8                # (B, 16)
     t_2 = np.where(keep, x / 0.8, 0)
-    y = t_2 @ w  # (B,)
+    y = t_2 @ w                                               # (B,)
     t_3 = y - t
     loss = np.square(t_3).mean()
 
     # gradient
-    d_w = t_2.T @ (t_3 * 2 / B)  # (16,)
+    d_w = t_2.T @ (t_3 * 2 / B)                               # (16,)
 
     # update
     steps += 1

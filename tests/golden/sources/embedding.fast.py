@@ -107,7 +107,9 @@ def _check_ids(ids):
 
 def _predict_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B, 8)),)
+    return (
+        np.empty((B, 8)),
+    )
 
 
 def _check_ids_t(ids, t):
@@ -187,8 +189,8 @@ def predict(params, ids):
     (b0,) = _kept(_predict_buffers, B)
 
     t_2 = table[ids]
-    mean = t_2.mean(axis=1, out=b0)  # (B, 8)
-    y = mean @ w  # (B,)
+    mean = t_2.mean(axis=1, out=b0)                           # (B, 8)
+    y = mean @ w                                              # (B,)
     return y
 
 
@@ -206,8 +208,8 @@ def evaluate(params, ids, t):
     b0, b1 = _kept(_evaluate_buffers, B)
 
     t_2 = table[ids]
-    mean = t_2.mean(axis=1, out=b0)  # (B, 8)
-    y = np.matmul(mean, w, out=b1)  # (B,)
+    mean = t_2.mean(axis=1, out=b0)                           # (B, 8)
+    y = np.matmul(mean, w, out=b1)                            # (B,)
     y -= t
     np.square(y, out=y)
     loss = y.mean()
@@ -228,8 +230,8 @@ def forward(params, ids, t):
     b0, b1 = _kept(_forward_buffers, B)
 
     t_2 = table[ids]
-    mean = t_2.mean(axis=1)  # (B, 8)
-    y = np.matmul(mean, w, out=b0)  # (B,)
+    mean = t_2.mean(axis=1)                                   # (B, 8)
+    y = np.matmul(mean, w, out=b0)                            # (B,)
     y -= t
     y_square = np.square(y, out=b1)
     loss = y_square.mean()
@@ -246,10 +248,10 @@ def backward(residuals, cotangent=1.0):
 
     # gradient
     t_4 = np.multiply(cotangent / B, t_2, out=b0)
-    d_w = t_3 @ t_4  # (8,)
-    d_mean = np.multiply(t_4[:, None], w, out=b1)  # (B, 8)
+    d_w = t_3 @ t_4                                           # (8,)
+    d_mean = np.multiply(t_4[:, None], w, out=b1)             # (B, 8)
     d_mean /= T
-    d_table = np.zeros((100, 8))  # (100, 8)
+    d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, d_mean[:, None])
     return dict(zip(PARAMS, (d_table, d_w), strict=True))
 
@@ -268,8 +270,8 @@ def value_and_grad(params, ids, t):
     b0, b1, b2 = _kept(_value_and_grad_buffers, B)
 
     t_2 = table[ids]
-    mean = t_2.mean(axis=1, out=b0)  # (B, 8)
-    y = np.matmul(mean, w, out=b1)  # (B,)
+    mean = t_2.mean(axis=1, out=b0)                           # (B, 8)
+    y = np.matmul(mean, w, out=b1)                            # (B,)
     y -= t
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
@@ -277,10 +279,10 @@ def value_and_grad(params, ids, t):
 
     # gradient
     y /= B
-    d_w = mean.T @ y  # (8,)
-    d_mean = np.multiply(y[:, None], w, out=b0)  # (B, 8)
+    d_w = mean.T @ y                                          # (8,)
+    d_mean = np.multiply(y[:, None], w, out=b0)               # (B, 8)
     d_mean /= T
-    d_table = np.zeros((100, 8))  # (100, 8)
+    d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, d_mean[:, None])
     return loss, dict(zip(PARAMS, (d_table, d_w), strict=True))
 
@@ -306,8 +308,8 @@ def step(params, opt_state, ids, t):
     b0, b1, b2, b3 = _kept(_step_buffers, B)
 
     t_2 = table[ids]
-    mean = t_2.mean(axis=1, out=b0)  # (B, 8)
-    y = np.matmul(mean, w, out=b1)  # (B,)
+    mean = t_2.mean(axis=1, out=b0)                           # (B, 8)
+    y = np.matmul(mean, w, out=b1)                            # (B,)
     y -= t
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
@@ -315,10 +317,10 @@ def step(params, opt_state, ids, t):
 
     # gradient
     y /= B
-    d_w = np.matmul(mean.T, y, out=b3)  # (8,)
-    d_mean = np.multiply(y[:, None], w, out=b0)  # (B, 8)
+    d_w = np.matmul(mean.T, y, out=b3)                        # (8,)
+    d_mean = np.multiply(y[:, None], w, out=b0)               # (B, 8)
     d_mean /= T
-    d_table = np.zeros((100, 8))  # (100, 8)
+    d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, d_mean[:, None])
 
     # update

@@ -121,8 +121,8 @@ def predict(params, ids):
     ids, _, _ = _check_ids(ids)
     table, w = _unpack(params, PARAMS, "params")
 
-    mean = table[ids].mean(axis=1)  # (B, 8)
-    y = mean @ w  # (B,)
+    mean = table[ids].mean(axis=1)                            # (B, 8)
+    y = mean @ w                                              # (B,)
     return y
 
 
@@ -138,8 +138,8 @@ def evaluate(params, ids, t):
     ids, t, _, _ = _check_ids_t(ids, t)
     table, w = _unpack(params, PARAMS, "params")
 
-    mean = table[ids].mean(axis=1)  # (B, 8)
-    y = mean @ w  # (B,)
+    mean = table[ids].mean(axis=1)                            # (B, 8)
+    y = mean @ w                                              # (B,)
     loss = np.square(y - t).mean()
     return loss
 
@@ -156,8 +156,8 @@ def forward(params, ids, t):
     ids, t, B, T = _check_ids_t(ids, t)
     table, w = _unpack(params, PARAMS, "params")
 
-    mean = table[ids].mean(axis=1)  # (B, 8)
-    y = mean @ w  # (B,)
+    mean = table[ids].mean(axis=1)                            # (B, 8)
+    y = mean @ w                                              # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
     return loss, (B, T, ids, w, t_2 * 2, mean.T)
@@ -170,9 +170,9 @@ def backward(residuals, cotangent=1.0):
 
     # gradient
     t_4 = cotangent / B * t_2
-    d_w = t_3 @ t_4  # (8,)
-    d_mean = t_4[:, None] * w  # (B, 8)
-    d_table = np.zeros((100, 8))  # (100, 8)
+    d_w = t_3 @ t_4                                           # (8,)
+    d_mean = t_4[:, None] * w                                 # (B, 8)
+    d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, (d_mean / T)[:, None])
     return dict(zip(PARAMS, (d_table, d_w), strict=True))
 
@@ -189,16 +189,16 @@ def value_and_grad(params, ids, t):
     ids, t, B, T = _check_ids_t(ids, t)
     table, w = _unpack(params, PARAMS, "params")
 
-    mean = table[ids].mean(axis=1)  # (B, 8)
-    y = mean @ w  # (B,)
+    mean = table[ids].mean(axis=1)                            # (B, 8)
+    y = mean @ w                                              # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
 
     # gradient
     t_3 = t_2 * 2 / B
-    d_w = mean.T @ t_3  # (8,)
-    d_mean = t_3[:, None] * w  # (B, 8)
-    d_table = np.zeros((100, 8))  # (100, 8)
+    d_w = mean.T @ t_3                                        # (8,)
+    d_mean = t_3[:, None] * w                                 # (B, 8)
+    d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, (d_mean / T)[:, None])
     return loss, dict(zip(PARAMS, (d_table, d_w), strict=True))
 
@@ -222,16 +222,16 @@ def step(params, opt_state, ids, t):
     table, w = _unpack(params, PARAMS, "params", write=True)
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
 
-    mean = table[ids].mean(axis=1)  # (B, 8)
-    y = mean @ w  # (B,)
+    mean = table[ids].mean(axis=1)                            # (B, 8)
+    y = mean @ w                                              # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
 
     # gradient
     t_3 = t_2 * 2 / B
-    d_w = mean.T @ t_3  # (8,)
-    d_mean = t_3[:, None] * w  # (B, 8)
-    d_table = np.zeros((100, 8))  # (100, 8)
+    d_w = mean.T @ t_3                                        # (8,)
+    d_mean = t_3[:, None] * w                                 # (B, 8)
+    d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, (d_mean / T)[:, None])
 
     # update

@@ -57,11 +57,11 @@ def polynomial(x, v):
     x_1 = x[1]
     t_2 = np.square(x_1)
     x_2 = x[2]
-    f = x_0**3 + t * t_2 - x_1 * x_2 + x_2**4
+    f = x_0 ** 3 + t * t_2 - x_1 * x_2 + x_2 ** 4
     t_3 = x_1 * 2
     d_x = np.zeros(3)
     d_x[1] += t * t_3 - x_2
-    d_x[2] += x_2**3 * 4 - x_1
+    d_x[2] += x_2 ** 3 * 4 - x_1
     d_x[0] += t_2 * 2 + np.square(x_0) * 3
 
     # gradient

@@ -98,7 +98,9 @@ def _check_x(x):
 
 def _predict_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B,)),)
+    return (
+        np.empty((B,)),
+    )
 
 
 def _check_x_t(x, t):
@@ -113,7 +115,9 @@ def _check_x_t(x, t):
 
 def _evaluate_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B,)),)
+    return (
+        np.empty((B,)),
+    )
 
 
 def _forward_buffers(B):
@@ -126,7 +130,9 @@ def _forward_buffers(B):
 
 def _backward_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B,)),)
+    return (
+        np.empty((B,)),
+    )
 
 
 def _value_and_grad_buffers(B):
@@ -167,7 +173,7 @@ def predict(params, x):
     (b0,) = _kept(_predict_buffers, B)
 
     t_2 = np.matmul(x, w, out=b0)
-    y = t_2 + b  # (B,)
+    y = t_2 + b                                               # (B,)
     return y
 
 
@@ -185,7 +191,7 @@ def evaluate(params, x, t):
     (b0,) = _kept(_evaluate_buffers, B)
 
     y = np.matmul(x, w, out=b0)
-    y += b  # (B,)
+    y += b                                                    # (B,)
     y -= t
     np.square(y, out=y)
     loss = y.mean()
@@ -206,7 +212,7 @@ def forward(params, x, t):
     b0, b1 = _kept(_forward_buffers, B)
 
     y = np.matmul(x, w, out=b0)
-    y += b  # (B,)
+    y += b                                                    # (B,)
     y -= t
     y_square = np.square(y, out=b1)
     loss = y_square.mean()
@@ -223,7 +229,7 @@ def backward(residuals, cotangent=1.0):
     # gradient
     t_3 = np.multiply(cotangent / B, t_2, out=b0)
     d_b = t_3.sum()
-    d_w = x.T @ t_3  # (8,)
+    d_w = x.T @ t_3                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -241,7 +247,7 @@ def value_and_grad(params, x, t):
     b0, b1 = _kept(_value_and_grad_buffers, B)
 
     y = np.matmul(x, w, out=b0)
-    y += b  # (B,)
+    y += b                                                    # (B,)
     y -= t
     y_square = np.square(y, out=b1)
     loss = y_square.mean()
@@ -250,7 +256,7 @@ def value_and_grad(params, x, t):
     # gradient
     y /= B
     d_b = y.sum()
-    d_w = x.T @ y  # (8,)
+    d_w = x.T @ y                                             # (8,)
     return loss, dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -275,7 +281,7 @@ def step(params, opt_state, x, t):
     b0, b1, b2 = _kept(_step_buffers, B)
 
     y = np.matmul(x, w, out=b0)
-    y += b  # (B,)
+    y += b                                                    # (B,)
     y -= t
     y_square = np.square(y, out=b1)
     loss = y_square.mean()
@@ -284,7 +290,7 @@ def step(params, opt_state, x, t):
     # gradient
     y /= B
     d_b = y.sum()
-    d_w = np.matmul(x.T, y, out=b2)  # (8,)
+    d_w = np.matmul(x.T, y, out=b2)                           # (8,)
 
     # update
     steps += 1

@@ -109,7 +109,7 @@ def predict(params, x):
     x, _ = _check_x(x)
     w, b = _unpack(params, PARAMS, "params")
 
-    y = x @ w + b  # (B,)
+    y = x @ w + b                                             # (B,)
     return y
 
 
@@ -125,7 +125,7 @@ def evaluate(params, x, t):
     x, t, _ = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
 
-    y = x @ w + b  # (B,)
+    y = x @ w + b                                             # (B,)
     loss = np.square(y - t).mean()
     return loss
 
@@ -142,7 +142,7 @@ def forward(params, x, t):
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
 
-    y = x @ w + b  # (B,)
+    y = x @ w + b                                             # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
     return loss, (B, x, t_2 * 2)
@@ -156,7 +156,7 @@ def backward(residuals, cotangent=1.0):
     # gradient
     t_3 = cotangent / B * t_2
     d_b = t_3.sum()
-    d_w = x.T @ t_3  # (8,)
+    d_w = x.T @ t_3                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -172,14 +172,14 @@ def value_and_grad(params, x, t):
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
 
-    y = x @ w + b  # (B,)
+    y = x @ w + b                                             # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
 
     # gradient
     t_3 = t_2 * 2 / B
     d_b = t_3.sum()
-    d_w = x.T @ t_3  # (8,)
+    d_w = x.T @ t_3                                           # (8,)
     return loss, dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -202,14 +202,14 @@ def step(params, opt_state, x, t):
     w, b = _unpack(params, PARAMS, "params", write=True)
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
 
-    y = x @ w + b  # (B,)
+    y = x @ w + b                                             # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
 
     # gradient
     t_3 = t_2 * 2 / B
     d_b = t_3.sum()
-    d_w = x.T @ t_3  # (8,)
+    d_w = x.T @ t_3                                           # (8,)
 
     # update
     steps += 1

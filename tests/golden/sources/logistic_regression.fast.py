@@ -121,7 +121,9 @@ def _check_x(x):
 
 def _predict_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B,)),)
+    return (
+        np.empty((B,)),
+    )
 
 
 def _check_x_t(x, t):
@@ -200,8 +202,8 @@ def predict(params, x):
     (b0,) = _kept(_predict_buffers, B)
 
     z = np.matmul(x, w, out=b0)
-    z += b  # (B,)
-    p = sigmoid(z)  # (B,)
+    z += b                                                    # (B,)
+    p = sigmoid(z)                                            # (B,)
     return p
 
 
@@ -219,7 +221,7 @@ def evaluate(params, x, t):
     b0, b1 = _kept(_evaluate_buffers, B)
 
     z = np.matmul(x, w, out=b0)
-    z += b  # (B,)
+    z += b                                                    # (B,)
     z_softplus = softplus(z, out=b1)
     z *= t
     z_softplus -= z
@@ -241,7 +243,7 @@ def forward(params, x, t):
     b0, b1, b2 = _kept(_forward_buffers, B)
 
     z = np.matmul(x, w, out=b0)
-    z += b  # (B,)
+    z += b                                                    # (B,)
     z_softplus = softplus(z, out=b1)
     t_2 = np.multiply(z, t, out=b2)
     z_softplus -= t_2
@@ -261,9 +263,9 @@ def backward(residuals, cotangent=1.0):
     t_4 = np.multiply(t_3, t, out=b1)
 
     # gradient
-    d_z -= t_4  # (B,)
+    d_z -= t_4                                                # (B,)
     d_b = d_z.sum()
-    d_w = x.T @ d_z  # (8,)
+    d_w = x.T @ d_z                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -281,7 +283,7 @@ def value_and_grad(params, x, t):
     b0, b1, b2 = _kept(_value_and_grad_buffers, B)
 
     z = np.matmul(x, w, out=b0)
-    z += b  # (B,)
+    z += b                                                    # (B,)
     z_softplus = softplus(z, out=b1)
     t_2 = np.multiply(z, t, out=b2)
     z_softplus -= t_2
@@ -291,9 +293,9 @@ def value_and_grad(params, x, t):
     t_3 = np.divide(t, B, out=b1)
 
     # gradient
-    z -= t_3  # (B,)
+    z -= t_3                                                  # (B,)
     d_b = z.sum()
-    d_w = x.T @ z  # (8,)
+    d_w = x.T @ z                                             # (8,)
     return loss, dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -320,7 +322,7 @@ def step(params, opt_state, x, t):
     b0, b1, b2, b3, b4 = _kept(_step_buffers, B)
 
     z = np.matmul(x, w, out=b0)
-    z += b  # (B,)
+    z += b                                                    # (B,)
     z_softplus = softplus(z, out=b1)
     t_2 = np.multiply(z, t, out=b2)
     z_softplus -= t_2
@@ -330,9 +332,9 @@ def step(params, opt_state, x, t):
     t_3 = np.divide(t, B, out=b1)
 
     # gradient
-    z -= t_3  # (B,)
+    z -= t_3                                                  # (B,)
     d_b = z.sum()
-    d_w = np.matmul(x.T, z, out=b3)  # (8,)
+    d_w = np.matmul(x.T, z, out=b3)                           # (8,)
 
     # update
     steps += 1

@@ -132,8 +132,8 @@ def predict(params, x):
     x, _ = _check_x(x)
     w, b = _unpack(params, PARAMS, "params")
 
-    z = x @ w + b  # (B,)
-    p = sigmoid(z)  # (B,)
+    z = x @ w + b                                             # (B,)
+    p = sigmoid(z)                                            # (B,)
     return p
 
 
@@ -149,7 +149,7 @@ def evaluate(params, x, t):
     x, t, _ = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
 
-    z = x @ w + b  # (B,)
+    z = x @ w + b                                             # (B,)
     loss = (softplus(z) - z * t).mean()
     return loss
 
@@ -166,7 +166,7 @@ def forward(params, x, t):
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
 
-    z = x @ w + b  # (B,)
+    z = x @ w + b                                             # (B,)
     loss = (softplus(z) - z * t).mean()
     return loss, (B, x, sigmoid(z), t)
 
@@ -179,9 +179,9 @@ def backward(residuals, cotangent=1.0):
     t_3 = cotangent / B
 
     # gradient
-    d_z = t_3 * t_2 - t_3 * t  # (B,)
+    d_z = t_3 * t_2 - t_3 * t                                 # (B,)
     d_b = d_z.sum()
-    d_w = x.T @ d_z  # (8,)
+    d_w = x.T @ d_z                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -197,13 +197,13 @@ def value_and_grad(params, x, t):
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
 
-    z = x @ w + b  # (B,)
+    z = x @ w + b                                             # (B,)
     loss = (softplus(z) - z * t).mean()
 
     # gradient
-    d_z = sigmoid(z) / B - t / B  # (B,)
+    d_z = sigmoid(z) / B - t / B                              # (B,)
     d_b = d_z.sum()
-    d_w = x.T @ d_z  # (8,)
+    d_w = x.T @ d_z                                           # (8,)
     return loss, dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -228,13 +228,13 @@ def step(params, opt_state, x, t):
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
     v_list = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
 
-    z = x @ w + b  # (B,)
+    z = x @ w + b                                             # (B,)
     loss = (softplus(z) - z * t).mean()
 
     # gradient
-    d_z = sigmoid(z) / B - t / B  # (B,)
+    d_z = sigmoid(z) / B - t / B                              # (B,)
     d_b = d_z.sum()
-    d_w = x.T @ d_z  # (8,)
+    d_w = x.T @ d_z                                           # (8,)
 
     # update
     steps += 1

@@ -167,15 +167,15 @@ def predict(params, x):
     scale, shift = _unpack(params, PARAMS, "params")
     b0, b1, b2 = _kept(_predict_buffers, B)
 
-    mean = x.mean(axis=1, keepdims=True, out=b0)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True, out=b0)              # (B, 1)
     t_2 = np.subtract(x, mean, out=b1)
     t_3 = np.square(t_2, out=b2)
-    var = t_3.mean(axis=1, keepdims=True, out=b0)  # (B, 1)
+    var = t_3.mean(axis=1, keepdims=True, out=b0)             # (B, 1)
     var += 1e-5
     np.sqrt(var, out=var)
     t_2 /= var
     t_2 *= scale
-    y = t_2 + shift  # (B, 16)
+    y = t_2 + shift                                           # (B, 16)
     return y
 
 
@@ -192,15 +192,15 @@ def evaluate(params, x, t):
     scale, shift = _unpack(params, PARAMS, "params")
     b0, b1, b2 = _kept(_evaluate_buffers, B)
 
-    mean = x.mean(axis=1, keepdims=True, out=b0)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True, out=b0)              # (B, 1)
     y = np.subtract(x, mean, out=b1)
     y_square = np.square(y, out=b2)
-    var = y_square.mean(axis=1, keepdims=True, out=b0)  # (B, 1)
+    var = y_square.mean(axis=1, keepdims=True, out=b0)        # (B, 1)
     var += 1e-5
     np.sqrt(var, out=var)
     y /= var
     y *= scale
-    y += shift  # (B, 16)
+    y += shift                                                # (B, 16)
     y -= t
     np.square(y, out=y)
     loss = y.mean()
@@ -220,15 +220,15 @@ def forward(params, x, t):
     scale, shift = _unpack(params, PARAMS, "params")
     b0, b1, b2 = _kept(_forward_buffers, B)
 
-    mean = x.mean(axis=1, keepdims=True)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True)                      # (B, 1)
     y = np.subtract(x, mean, out=b0)
     y_square = np.square(y, out=b1)
-    var = y_square.mean(axis=1, keepdims=True, out=b2)  # (B, 1)
+    var = y_square.mean(axis=1, keepdims=True, out=b2)        # (B, 1)
     var += 1e-5
     var_sqrt = np.sqrt(var)
     y /= var_sqrt
     y *= scale
-    y += shift  # (B, 16)
+    y += shift                                                # (B, 16)
     y -= t
     np.square(y, out=y)
     loss = y.mean()
@@ -244,15 +244,15 @@ def backward(residuals, cotangent=1.0):
     t_2 = np.subtract(x, mean, out=b0)
     t_2 /= root
     y = np.multiply(t_2, scale, out=b1)
-    y += shift  # (B, 16)
+    y += shift                                                # (B, 16)
     y -= t
     y *= 2
 
     # gradient
-    np.multiply(cotangent / (16 * B), y, out=y)
-    d_shift = y.sum(axis=0)  # (16,)
+    np.multiply(cotangent / (16*B), y, out=y)
+    d_shift = y.sum(axis=0)                                   # (16,)
     y *= t_2
-    d_scale = y.sum(axis=0)  # (16,)
+    d_scale = y.sum(axis=0)                                   # (16,)
     return dict(zip(PARAMS, (d_scale, d_shift), strict=True))
 
 
@@ -269,23 +269,23 @@ def value_and_grad(params, x, t):
     scale, shift = _unpack(params, PARAMS, "params")
     b0, b1, b2, b3 = _kept(_value_and_grad_buffers, B)
 
-    mean = x.mean(axis=1, keepdims=True, out=b0)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True, out=b0)              # (B, 1)
     t_2 = np.subtract(x, mean, out=b1)
     t_3 = np.square(t_2, out=b2)
-    var = t_3.mean(axis=1, keepdims=True, out=b0)  # (B, 1)
+    var = t_3.mean(axis=1, keepdims=True, out=b0)             # (B, 1)
     var += 1e-5
     np.sqrt(var, out=var)
     t_2 /= var
     y = np.multiply(t_2, scale, out=b2)
-    y += shift  # (B, 16)
+    y += shift                                                # (B, 16)
     y -= t
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
     y *= 2
 
     # gradient
-    y /= 16 * B
-    d_shift = y.sum(axis=0)  # (16,)
+    y /= (16*B)
+    d_shift = y.sum(axis=0)                                   # (16,)
     y *= t_2
-    d_scale = y.sum(axis=0)  # (16,)
+    d_scale = y.sum(axis=0)                                   # (16,)
     return loss, dict(zip(PARAMS, (d_scale, d_shift), strict=True))

@@ -105,10 +105,10 @@ def predict(params, x):
     x, _ = _check_x(x)
     scale, shift = _unpack(params, PARAMS, "params")
 
-    mean = x.mean(axis=1, keepdims=True)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True)                      # (B, 1)
     t_2 = x - mean
-    var = np.square(t_2).mean(axis=1, keepdims=True)  # (B, 1)
-    y = t_2 / np.sqrt(var + 1e-5) * scale + shift  # (B, 16)
+    var = np.square(t_2).mean(axis=1, keepdims=True)          # (B, 1)
+    y = t_2 / np.sqrt(var + 1e-5) * scale + shift             # (B, 16)
     return y
 
 
@@ -124,10 +124,10 @@ def evaluate(params, x, t):
     x, t, _ = _check_x_t(x, t)
     scale, shift = _unpack(params, PARAMS, "params")
 
-    mean = x.mean(axis=1, keepdims=True)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True)                      # (B, 1)
     t_2 = x - mean
-    var = np.square(t_2).mean(axis=1, keepdims=True)  # (B, 1)
-    y = t_2 / np.sqrt(var + 1e-5) * scale + shift  # (B, 16)
+    var = np.square(t_2).mean(axis=1, keepdims=True)          # (B, 1)
+    y = t_2 / np.sqrt(var + 1e-5) * scale + shift             # (B, 16)
     loss = np.square(y - t).mean()
     return loss
 
@@ -144,11 +144,11 @@ def forward(params, x, t):
     x, t, B = _check_x_t(x, t)
     scale, shift = _unpack(params, PARAMS, "params")
 
-    mean = x.mean(axis=1, keepdims=True)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True)                      # (B, 1)
     t_2 = x - mean
-    var = np.square(t_2).mean(axis=1, keepdims=True)  # (B, 1)
+    var = np.square(t_2).mean(axis=1, keepdims=True)          # (B, 1)
     root = np.sqrt(var + 1e-5)
-    y = t_2 / root * scale + shift  # (B, 16)
+    y = t_2 / root * scale + shift                            # (B, 16)
     loss = np.square(y - t).mean()
     return loss, (B, x, mean, root, scale, shift, t)
 
@@ -159,12 +159,12 @@ def backward(residuals, cotangent=1.0):
     B, x, mean, root, scale, shift, t = residuals
 
     t_2 = (x - mean) / root
-    y = t_2 * scale + shift  # (B, 16)
+    y = t_2 * scale + shift                                   # (B, 16)
 
     # gradient
-    t_3 = cotangent / (16 * B) * ((y - t) * 2)
-    d_shift = t_3.sum(axis=0)  # (16,)
-    d_scale = (t_3 * t_2).sum(axis=0)  # (16,)
+    t_3 = cotangent / (16*B) * ((y - t) * 2)
+    d_shift = t_3.sum(axis=0)                                 # (16,)
+    d_scale = (t_3 * t_2).sum(axis=0)                         # (16,)
     return dict(zip(PARAMS, (d_scale, d_shift), strict=True))
 
 
@@ -180,16 +180,16 @@ def value_and_grad(params, x, t):
     x, t, B = _check_x_t(x, t)
     scale, shift = _unpack(params, PARAMS, "params")
 
-    mean = x.mean(axis=1, keepdims=True)  # (B, 1)
+    mean = x.mean(axis=1, keepdims=True)                      # (B, 1)
     t_2 = x - mean
-    var = np.square(t_2).mean(axis=1, keepdims=True)  # (B, 1)
+    var = np.square(t_2).mean(axis=1, keepdims=True)          # (B, 1)
     t_2 /= np.sqrt(var + 1e-5)
-    y = t_2 * scale + shift  # (B, 16)
+    y = t_2 * scale + shift                                   # (B, 16)
     t_3 = y - t
     loss = np.square(t_3).mean()
 
     # gradient
-    t_4 = t_3 * 2 / (16 * B)
-    d_shift = t_4.sum(axis=0)  # (16,)
-    d_scale = (t_4 * t_2).sum(axis=0)  # (16,)
+    t_4 = t_3 * 2 / (16*B)
+    d_shift = t_4.sum(axis=0)                                 # (16,)
+    d_scale = (t_4 * t_2).sum(axis=0)                         # (16,)
     return loss, dict(zip(PARAMS, (d_scale, d_shift), strict=True))

@@ -283,16 +283,16 @@ def predict(params, x):
     # first: h_first = tanh(x W + b)
     h_first = np.matmul(x, first_W, out=b0)
     h_first += first_b
-    np.tanh(h_first, out=h_first)  # (B, 32)
+    np.tanh(h_first, out=h_first)                             # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
     h_second = np.matmul(h_first, second_W, out=b1)
     h_second += second_b
-    np.tanh(h_second, out=h_second)  # (B, 32)
+    np.tanh(h_second, out=h_second)                           # (B, 32)
 
     # last: y = h_second W + b
     t_2 = np.matmul(h_second, last_W, out=b2)
-    y = t_2 + last_b  # (B, 2)
+    y = t_2 + last_b                                          # (B, 2)
     return y
 
 
@@ -313,16 +313,16 @@ def evaluate(params, x, t):
     # first: h_first = tanh(x W + b)
     h_first = np.matmul(x, first_W, out=b0)
     h_first += first_b
-    np.tanh(h_first, out=h_first)  # (B, 32)
+    np.tanh(h_first, out=h_first)                             # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
     h_second = np.matmul(h_first, second_W, out=b1)
     h_second += second_b
-    np.tanh(h_second, out=h_second)  # (B, 32)
+    np.tanh(h_second, out=h_second)                           # (B, 32)
 
     # last: y = h_second W + b
     y = np.matmul(h_second, last_W, out=b2)
-    y += last_b  # (B, 2)
+    y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     y -= t
@@ -349,16 +349,16 @@ def forward(params, x, t):
     # first: h_first = tanh(x W + b)
     t_2 = np.matmul(x, first_W, out=b0)
     t_2 += first_b
-    h_first = np.tanh(t_2)  # (B, 32)
+    h_first = np.tanh(t_2)                                    # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
     t_3 = np.matmul(h_first, second_W, out=b0)
     t_3 += second_b
-    h_second = np.tanh(t_3)  # (B, 32)
+    h_second = np.tanh(t_3)                                   # (B, 32)
 
     # last: y = h_second W + b
     y = np.matmul(h_second, last_W, out=b1)
-    y += last_b  # (B, 2)
+    y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     y -= t
@@ -379,27 +379,27 @@ def backward(residuals, cotangent=1.0):
     t_3 = np.multiply(cotangent / B, t_2, out=b0)
 
     # d last
-    d_last_b = t_3.sum(axis=0)  # (2,)
-    d_last_W = h_second.T @ t_3  # (32, 2)
+    d_last_b = t_3.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_3                               # (32, 2)
 
     # d second
-    d_h_second = np.matmul(t_3, last_W.T, out=b1)  # (B, 32)
+    d_h_second = np.matmul(t_3, last_W.T, out=b1)             # (B, 32)
     h_second_square = np.square(h_second, out=b2)
     np.subtract(1, h_second_square, out=h_second_square)
     d_h_second *= h_second_square
-    d_second_b = d_h_second.sum(axis=0)  # (32,)
-    d_second_W = h_first.T @ d_h_second  # (32, 32)
+    d_second_b = d_h_second.sum(axis=0)                       # (32,)
+    d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
-    d_h_first = np.matmul(d_h_second, second_W.T, out=b2)  # (B, 32)
+    d_h_first = np.matmul(d_h_second, second_W.T, out=b2)     # (B, 32)
     h_first_square = np.square(h_first, out=b1)
     np.subtract(1, h_first_square, out=h_first_square)
     d_h_first *= h_first_square
-    d_first_b = d_h_first.sum(axis=0)  # (32,)
-    d_first_W = x.T @ d_h_first  # (16, 32)
-    return dict(
-        zip(PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True)
-    )
+    d_first_b = d_h_first.sum(axis=0)                         # (32,)
+    d_first_W = x.T @ d_h_first                               # (16, 32)
+    return dict(zip(
+        PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True
+    ))
 
 
 @np.errstate(all="ignore")
@@ -419,16 +419,16 @@ def value_and_grad(params, x, t):
     # first: h_first = tanh(x W + b)
     h_first = np.matmul(x, first_W, out=b0)
     h_first += first_b
-    np.tanh(h_first, out=h_first)  # (B, 32)
+    np.tanh(h_first, out=h_first)                             # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
     h_second = np.matmul(h_first, second_W, out=b1)
     h_second += second_b
-    np.tanh(h_second, out=h_second)  # (B, 32)
+    np.tanh(h_second, out=h_second)                           # (B, 32)
 
     # last: y = h_second W + b
     y = np.matmul(h_second, last_W, out=b2)
-    y += last_b  # (B, 2)
+    y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     y -= t
@@ -441,27 +441,27 @@ def value_and_grad(params, x, t):
     y /= B
 
     # d last
-    d_last_b = y.sum(axis=0)  # (2,)
-    d_last_W = h_second.T @ y  # (32, 2)
+    d_last_b = y.sum(axis=0)                                  # (2,)
+    d_last_W = h_second.T @ y                                 # (32, 2)
 
     # d second
-    d_h_second = np.matmul(y, last_W.T, out=b5)  # (B, 32)
+    d_h_second = np.matmul(y, last_W.T, out=b5)               # (B, 32)
     np.square(h_second, out=h_second)
     np.subtract(1, h_second, out=h_second)
     d_h_second *= h_second
-    d_second_b = d_h_second.sum(axis=0)  # (32,)
-    d_second_W = h_first.T @ d_h_second  # (32, 32)
+    d_second_b = d_h_second.sum(axis=0)                       # (32,)
+    d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
-    d_h_first = np.matmul(d_h_second, second_W.T, out=b1)  # (B, 32)
+    d_h_first = np.matmul(d_h_second, second_W.T, out=b1)     # (B, 32)
     np.square(h_first, out=h_first)
     np.subtract(1, h_first, out=h_first)
     d_h_first *= h_first
-    d_first_b = d_h_first.sum(axis=0)  # (32,)
-    d_first_W = x.T @ d_h_first  # (16, 32)
-    return loss, dict(
-        zip(PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True)
-    )
+    d_first_b = d_h_first.sum(axis=0)                         # (32,)
+    d_first_W = x.T @ d_h_first                               # (16, 32)
+    return loss, dict(zip(
+        PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True
+    ))
 
 
 def init_optimizer(params):
@@ -484,49 +484,28 @@ def step(params, opt_state, x, t):
     """
     x, t, B = _check_x_t(x, t)
     (
-        first_W,
-        first_b,
-        second_W,
-        second_b,
-        last_W,
-        last_b,
+        first_W, first_b, second_W, second_b, last_W, last_b,
     ) = _unpack(params, PARAMS, "params", write=True)
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
     m_list = _unpack(opt_state, SLOTS_M, "opt_state", write=True)
     v_list = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
     (
-        b0,
-        b1,
-        b2,
-        b3,
-        b4,
-        b5,
-        b6,
-        b7,
-        b8,
-        b9,
-        b10,
-        b11,
-        b12,
-        b13,
-        b14,
-        b15,
-        b16,
+        b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15, b16,
     ) = _kept(_step_buffers, B)
 
     # first: h_first = tanh(x W + b)
     h_first = np.matmul(x, first_W, out=b0)
     h_first += first_b
-    np.tanh(h_first, out=h_first)  # (B, 32)
+    np.tanh(h_first, out=h_first)                             # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
     h_second = np.matmul(h_first, second_W, out=b1)
     h_second += second_b
-    np.tanh(h_second, out=h_second)  # (B, 32)
+    np.tanh(h_second, out=h_second)                           # (B, 32)
 
     # last: y = h_second W + b
     y = np.matmul(h_second, last_W, out=b2)
-    y += last_b  # (B, 2)
+    y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     y -= t
@@ -539,38 +518,34 @@ def step(params, opt_state, x, t):
     y /= B
 
     # d last
-    d_last_b = y.sum(axis=0, out=b5)  # (2,)
-    d_last_W = np.matmul(h_second.T, y, out=b6)  # (32, 2)
+    d_last_b = y.sum(axis=0, out=b5)                          # (2,)
+    d_last_W = np.matmul(h_second.T, y, out=b6)               # (32, 2)
 
     # d second
-    d_h_second = np.matmul(y, last_W.T, out=b7)  # (B, 32)
+    d_h_second = np.matmul(y, last_W.T, out=b7)               # (B, 32)
     np.square(h_second, out=h_second)
     np.subtract(1, h_second, out=h_second)
     d_h_second *= h_second
-    d_second_b = d_h_second.sum(axis=0, out=b8)  # (32,)
-    d_second_W = np.matmul(h_first.T, d_h_second, out=b9)  # (32, 32)
+    d_second_b = d_h_second.sum(axis=0, out=b8)               # (32,)
+    d_second_W = np.matmul(h_first.T, d_h_second, out=b9)     # (32, 32)
 
     # d first
-    d_h_first = np.matmul(d_h_second, second_W.T, out=b1)  # (B, 32)
+    d_h_first = np.matmul(d_h_second, second_W.T, out=b1)     # (B, 32)
     np.square(h_first, out=h_first)
     np.subtract(1, h_first, out=h_first)
     d_h_first *= h_first
-    d_first_b = d_h_first.sum(axis=0, out=b10)  # (32,)
-    d_first_W = np.matmul(x.T, d_h_first, out=b11)  # (16, 32)
+    d_first_b = d_h_first.sum(axis=0, out=b10)                # (32,)
+    d_first_W = np.matmul(x.T, d_h_first, out=b11)            # (16, 32)
 
     # update
     steps += 1
     n = steps.astype(np.float64)
-    rate = 0.001 / (1 - 0.9**n)
-    scale = np.sqrt(1 - 0.999**n)
+    rate = 0.001 / (1 - 0.9 ** n)
+    scale = np.sqrt(1 - 0.999 ** n)
     for w, d, m, v, t_2, t_3 in zip(
         (first_W, first_b, second_W, second_b, last_W, last_b),
-        (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b),
-        m_list,
-        v_list,
-        (b12, b13, b14, b10, b15, b16),
-        (b11, b10, b9, b8, b6, b5),
-        strict=True,
+        (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), m_list, v_list,
+        (b12, b13, b14, b10, b15, b16), (b11, b10, b9, b8, b6, b5), strict=True
     ):
         np.subtract(d, m, out=t_2)
         t_2 *= 0.1

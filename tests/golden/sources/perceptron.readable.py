@@ -191,13 +191,13 @@ def predict(params, x):
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)  # (B, 32)
+    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)  # (B, 32)
+    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
 
     # last: y = h_second W + b
-    y = h_second @ last_W + last_b  # (B, 2)
+    y = h_second @ last_W + last_b                            # (B, 2)
     return y
 
 
@@ -215,13 +215,13 @@ def evaluate(params, x, t):
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)  # (B, 32)
+    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)  # (B, 32)
+    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
 
     # last: y = h_second W + b
-    y = h_second @ last_W + last_b  # (B, 2)
+    y = h_second @ last_W + last_b                            # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     loss = np.square(y - t).sum(axis=1).mean()
@@ -242,13 +242,13 @@ def forward(params, x, t):
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)  # (B, 32)
+    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)  # (B, 32)
+    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
 
     # last: y = h_second W + b
-    y = h_second @ last_W + last_b  # (B, 2)
+    y = h_second @ last_W + last_b                            # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     t_2 = y - t
@@ -265,23 +265,23 @@ def backward(residuals, cotangent=1.0):
     t_3 = cotangent / B * t_2
 
     # d last
-    d_last_b = t_3.sum(axis=0)  # (2,)
-    d_last_W = h_second.T @ t_3  # (32, 2)
+    d_last_b = t_3.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_3                               # (32, 2)
 
     # d second
-    d_h_second = t_3 @ last_W.T  # (B, 32)
+    d_h_second = t_3 @ last_W.T                               # (B, 32)
     d_h_second *= 1 - np.square(h_second)
-    d_second_b = d_h_second.sum(axis=0)  # (32,)
-    d_second_W = h_first.T @ d_h_second  # (32, 32)
+    d_second_b = d_h_second.sum(axis=0)                       # (32,)
+    d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
-    d_h_first = d_h_second @ second_W.T  # (B, 32)
+    d_h_first = d_h_second @ second_W.T                       # (B, 32)
     d_h_first *= 1 - np.square(h_first)
-    d_first_b = d_h_first.sum(axis=0)  # (32,)
-    d_first_W = x.T @ d_h_first  # (16, 32)
-    return dict(
-        zip(PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True)
-    )
+    d_first_b = d_h_first.sum(axis=0)                         # (32,)
+    d_first_W = x.T @ d_h_first                               # (16, 32)
+    return dict(zip(
+        PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True
+    ))
 
 
 @np.errstate(all="ignore")
@@ -298,13 +298,13 @@ def value_and_grad(params, x, t):
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)  # (B, 32)
+    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)  # (B, 32)
+    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
 
     # last: y = h_second W + b
-    y = h_second @ last_W + last_b  # (B, 2)
+    y = h_second @ last_W + last_b                            # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     t_2 = y - t
@@ -314,23 +314,23 @@ def value_and_grad(params, x, t):
     t_3 = t_2 * 2 / B
 
     # d last
-    d_last_b = t_3.sum(axis=0)  # (2,)
-    d_last_W = h_second.T @ t_3  # (32, 2)
+    d_last_b = t_3.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_3                               # (32, 2)
 
     # d second
-    d_h_second = t_3 @ last_W.T  # (B, 32)
+    d_h_second = t_3 @ last_W.T                               # (B, 32)
     d_h_second *= 1 - np.square(h_second)
-    d_second_b = d_h_second.sum(axis=0)  # (32,)
-    d_second_W = h_first.T @ d_h_second  # (32, 32)
+    d_second_b = d_h_second.sum(axis=0)                       # (32,)
+    d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
-    d_h_first = d_h_second @ second_W.T  # (B, 32)
+    d_h_first = d_h_second @ second_W.T                       # (B, 32)
     d_h_first *= 1 - np.square(h_first)
-    d_first_b = d_h_first.sum(axis=0)  # (32,)
-    d_first_W = x.T @ d_h_first  # (16, 32)
-    return loss, dict(
-        zip(PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True)
-    )
+    d_first_b = d_h_first.sum(axis=0)                         # (32,)
+    d_first_W = x.T @ d_h_first                               # (16, 32)
+    return loss, dict(zip(
+        PARAMS, (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), strict=True
+    ))
 
 
 def init_optimizer(params):
@@ -353,25 +353,20 @@ def step(params, opt_state, x, t):
     """
     x, t, B = _check_x_t(x, t)
     (
-        first_W,
-        first_b,
-        second_W,
-        second_b,
-        last_W,
-        last_b,
+        first_W, first_b, second_W, second_b, last_W, last_b,
     ) = _unpack(params, PARAMS, "params", write=True)
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
     m_list = _unpack(opt_state, SLOTS_M, "opt_state", write=True)
     v_list = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)  # (B, 32)
+    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)  # (B, 32)
+    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
 
     # last: y = h_second W + b
-    y = h_second @ last_W + last_b  # (B, 2)
+    y = h_second @ last_W + last_b                            # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     t_2 = y - t
@@ -381,32 +376,30 @@ def step(params, opt_state, x, t):
     t_3 = t_2 * 2 / B
 
     # d last
-    d_last_b = t_3.sum(axis=0)  # (2,)
-    d_last_W = h_second.T @ t_3  # (32, 2)
+    d_last_b = t_3.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_3                               # (32, 2)
 
     # d second
-    d_h_second = t_3 @ last_W.T  # (B, 32)
+    d_h_second = t_3 @ last_W.T                               # (B, 32)
     d_h_second *= 1 - np.square(h_second)
-    d_second_b = d_h_second.sum(axis=0)  # (32,)
-    d_second_W = h_first.T @ d_h_second  # (32, 32)
+    d_second_b = d_h_second.sum(axis=0)                       # (32,)
+    d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
-    d_h_first = d_h_second @ second_W.T  # (B, 32)
+    d_h_first = d_h_second @ second_W.T                       # (B, 32)
     d_h_first *= 1 - np.square(h_first)
-    d_first_b = d_h_first.sum(axis=0)  # (32,)
-    d_first_W = x.T @ d_h_first  # (16, 32)
+    d_first_b = d_h_first.sum(axis=0)                         # (32,)
+    d_first_W = x.T @ d_h_first                               # (16, 32)
 
     # update
     steps += 1
     n = steps.astype(np.float64)
-    rate = 0.001 / (1 - 0.9**n)
-    scale = np.sqrt(1 - 0.999**n)
+    rate = 0.001 / (1 - 0.9 ** n)
+    scale = np.sqrt(1 - 0.999 ** n)
     for w, d, m, v in zip(
         (first_W, first_b, second_W, second_b, last_W, last_b),
-        (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b),
-        m_list,
-        v_list,
-        strict=True,
+        (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), m_list, v_list,
+        strict=True
     ):
         m += (d - m) * 0.1
         v += (np.square(d) - v) * 0.001

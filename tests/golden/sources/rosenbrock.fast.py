@@ -77,8 +77,8 @@ def rosenbrock(x):
     x, N = _check_x(x)
     b0, b1, b2, b3 = _kept(_rosenbrock_buffers, N)
 
-    b = x[1:]  # (max(N - 1, 0),)
-    a = x[:-1]  # (max(N - 1, 0),)
+    b = x[1:]                                                 # (max(N - 1, 0),)
+    a = x[:-1]                                                # (max(N - 1, 0),)
     d_a = np.square(a, out=b0)
     np.subtract(b, d_a, out=d_a)
     d_a_square = np.square(d_a, out=b1)
@@ -96,6 +96,6 @@ def rosenbrock(x):
     t_4 = np.multiply(a, 2, out=b1)
     d_a *= t_4
     t *= 2
-    d_a -= t  # (max(N - 1, 0),)
+    d_a -= t                                                  # (max(N - 1, 0),)
     d_x[:-1] += d_a
     return (f, d_x)

@@ -50,8 +50,8 @@ def rosenbrock(x):
     """
     x, N = _check_x(x)
 
-    b = x[1:]  # (max(N - 1, 0),)
-    a = x[:-1]  # (max(N - 1, 0),)
+    b = x[1:]                                                 # (max(N - 1, 0),)
+    a = x[:-1]                                                # (max(N - 1, 0),)
     t = b - np.square(a)
     t_2 = 1 - a
     f = (np.square(t) * 100 + np.square(t_2)).sum()
@@ -59,6 +59,6 @@ def rosenbrock(x):
     d_x[1:] += t * 200
 
     # gradient
-    d_a = t * -200 * (a * 2) - t_2 * 2  # (max(N - 1, 0),)
+    d_a = t * -200 * (a * 2) - t_2 * 2                        # (max(N - 1, 0),)
     d_x[:-1] += d_a
     return (f, d_x)

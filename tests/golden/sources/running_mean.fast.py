@@ -101,7 +101,9 @@ def _check_x(x):
 
 def _predict_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B, 8)),)
+    return (
+        np.empty((B, 8)),
+    )
 
 
 def _evaluate_buffers(B):
@@ -172,8 +174,8 @@ def predict(params, x):
     (mean,) = _unpack(params, STATES, "params")
     (b0,) = _kept(_predict_buffers, B)
 
-    centred = np.subtract(x, mean, out=b0)  # (B, 8)
-    y = centred @ w  # (B,)
+    centred = np.subtract(x, mean, out=b0)                    # (B, 8)
+    y = centred @ w                                           # (B,)
     return y
 
 
@@ -190,8 +192,8 @@ def evaluate(params, x):
     (mean,) = _unpack(params, STATES, "params")
     b0, b1 = _kept(_evaluate_buffers, B)
 
-    centred = np.subtract(x, mean, out=b0)  # (B, 8)
-    y = np.matmul(centred, w, out=b1)  # (B,)
+    centred = np.subtract(x, mean, out=b0)                    # (B, 8)
+    y = np.matmul(centred, w, out=b1)                         # (B,)
     np.square(y, out=y)
     loss = y.mean()
     return loss
@@ -209,9 +211,9 @@ def forward(params, x):
     (w,) = _unpack(params, PARAMS, "params")
     b0, b1, b2 = _kept(_forward_buffers, B)
 
-    batch_mean = x.mean(axis=0)  # (8,)
-    centred = np.subtract(x, batch_mean, out=b0)  # (B, 8)
-    y = np.matmul(centred, w, out=b1)  # (B,)
+    batch_mean = x.mean(axis=0)                               # (8,)
+    centred = np.subtract(x, batch_mean, out=b0)              # (B, 8)
+    y = np.matmul(centred, w, out=b1)                         # (B,)
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
     t = y * 2
@@ -224,11 +226,11 @@ def backward(residuals, cotangent=1.0):
     B, x, batch_mean, t = residuals
     b0, b1 = _kept(_backward_buffers, B)
 
-    centred = np.subtract(x, batch_mean, out=b0)  # (B, 8)
+    centred = np.subtract(x, batch_mean, out=b0)              # (B, 8)
 
     # gradient
-    d_y = np.multiply(cotangent / B, t, out=b1)  # (B,)
-    d_w = centred.T @ d_y  # (8,)
+    d_y = np.multiply(cotangent / B, t, out=b1)               # (B,)
+    d_w = centred.T @ d_y                                     # (8,)
     return dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -244,16 +246,16 @@ def value_and_grad(params, x):
     (w,) = _unpack(params, PARAMS, "params")
     b0, b1, b2, b3 = _kept(_value_and_grad_buffers, B)
 
-    batch_mean = x.mean(axis=0, out=b0)  # (8,)
-    centred = np.subtract(x, batch_mean, out=b1)  # (B, 8)
-    y = np.matmul(centred, w, out=b2)  # (B,)
+    batch_mean = x.mean(axis=0, out=b0)                       # (8,)
+    centred = np.subtract(x, batch_mean, out=b1)              # (B, 8)
+    y = np.matmul(centred, w, out=b2)                         # (B,)
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
     y *= 2
 
     # gradient
-    y /= B  # (B,)
-    d_w = centred.T @ y  # (8,)
+    y /= B                                                    # (B,)
+    d_w = centred.T @ y                                       # (8,)
     return loss, dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -277,16 +279,16 @@ def step(params, opt_state, x):
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
     b0, b1, b2, b3, b4, b5 = _kept(_step_buffers, B)
 
-    batch_mean = x.mean(axis=0, out=b0)  # (8,)
-    centred = np.subtract(x, batch_mean, out=b1)  # (B, 8)
-    y = np.matmul(centred, w, out=b2)  # (B,)
+    batch_mean = x.mean(axis=0, out=b0)                       # (8,)
+    centred = np.subtract(x, batch_mean, out=b1)              # (B, 8)
+    y = np.matmul(centred, w, out=b2)                         # (B,)
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
     y *= 2
 
     # gradient
-    y /= B  # (B,)
-    d_w = np.matmul(centred.T, y, out=b4)  # (8,)
+    y /= B                                                    # (B,)
+    d_w = np.matmul(centred.T, y, out=b4)                     # (8,)
 
     # update
     t = np.multiply(mean, 0.9, out=b5)

@@ -103,8 +103,8 @@ def predict(params, x):
     (w,) = _unpack(params, PARAMS, "params")
     (mean,) = _unpack(params, STATES, "params")
 
-    centred = x - mean  # (B, 8)
-    y = centred @ w  # (B,)
+    centred = x - mean                                        # (B, 8)
+    y = centred @ w                                           # (B,)
     return y
 
 
@@ -120,8 +120,8 @@ def evaluate(params, x):
     (w,) = _unpack(params, PARAMS, "params")
     (mean,) = _unpack(params, STATES, "params")
 
-    centred = x - mean  # (B, 8)
-    y = centred @ w  # (B,)
+    centred = x - mean                                        # (B, 8)
+    y = centred @ w                                           # (B,)
     loss = np.square(y).mean()
     return loss
 
@@ -137,9 +137,9 @@ def forward(params, x):
     x, B = _check_x(x)
     (w,) = _unpack(params, PARAMS, "params")
 
-    batch_mean = x.mean(axis=0)  # (8,)
-    centred = x - batch_mean  # (B, 8)
-    y = centred @ w  # (B,)
+    batch_mean = x.mean(axis=0)                               # (8,)
+    centred = x - batch_mean                                  # (B, 8)
+    y = centred @ w                                           # (B,)
     loss = np.square(y).mean()
     return loss, (B, x, batch_mean, y * 2)
 
@@ -149,11 +149,11 @@ def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
     B, x, batch_mean, t = residuals
 
-    centred = x - batch_mean  # (B, 8)
+    centred = x - batch_mean                                  # (B, 8)
 
     # gradient
-    d_y = cotangent / B * t  # (B,)
-    d_w = centred.T @ d_y  # (8,)
+    d_y = cotangent / B * t                                   # (B,)
+    d_w = centred.T @ d_y                                     # (8,)
     return dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -168,14 +168,14 @@ def value_and_grad(params, x):
     x, B = _check_x(x)
     (w,) = _unpack(params, PARAMS, "params")
 
-    batch_mean = x.mean(axis=0)  # (8,)
-    centred = x - batch_mean  # (B, 8)
-    y = centred @ w  # (B,)
+    batch_mean = x.mean(axis=0)                               # (8,)
+    centred = x - batch_mean                                  # (B, 8)
+    y = centred @ w                                           # (B,)
     loss = np.square(y).mean()
 
     # gradient
-    d_y = y * 2 / B  # (B,)
-    d_w = centred.T @ d_y  # (8,)
+    d_y = y * 2 / B                                           # (B,)
+    d_w = centred.T @ d_y                                     # (8,)
     return loss, dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -198,14 +198,14 @@ def step(params, opt_state, x):
     (mean,) = _unpack(params, STATES, "params", write=True)
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
 
-    batch_mean = x.mean(axis=0)  # (8,)
-    centred = x - batch_mean  # (B, 8)
-    y = centred @ w  # (B,)
+    batch_mean = x.mean(axis=0)                               # (8,)
+    centred = x - batch_mean                                  # (B, 8)
+    y = centred @ w                                           # (B,)
     loss = np.square(y).mean()
 
     # gradient
-    d_y = y * 2 / B  # (B,)
-    d_w = centred.T @ d_y  # (8,)
+    d_y = y * 2 / B                                           # (B,)
+    d_w = centred.T @ d_y                                     # (8,)
 
     # update
     mean *= 0.9

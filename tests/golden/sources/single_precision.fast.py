@@ -172,7 +172,9 @@ def _check_x(x):
 
 def _predict_buffers(B):
     """Memory that is kept between calls."""
-    return (np.empty((B, 4), np.float32),)
+    return (
+        np.empty((B, 4), np.float32),
+    )
 
 
 def _check_x_t(x, t):
@@ -256,8 +258,8 @@ def predict(params, x):
     (b0,) = _kept(_predict_buffers, B)
 
     h = np.matmul(x, W, out=b0)
-    softplus(h, out=h)  # (B, 4)
-    y = h @ w  # (B,)
+    softplus(h, out=h)                                        # (B, 4)
+    y = h @ w                                                 # (B,)
     return y
 
 
@@ -275,8 +277,8 @@ def evaluate(params, x, t):
     b0, b1 = _kept(_evaluate_buffers, B)
 
     h = np.matmul(x, W, out=b0)
-    softplus(h, out=h)  # (B, 4)
-    y = np.matmul(h, w, out=b1)  # (B,)
+    softplus(h, out=h)                                        # (B, 4)
+    y = np.matmul(h, w, out=b1)                               # (B,)
     y -= t
     np.square(y, out=y)
     loss = y.mean()
@@ -297,8 +299,8 @@ def forward(params, x, t):
     b0, b1, b2 = _kept(_forward_buffers, B)
 
     t_2 = np.matmul(x, W, out=b0)
-    h = softplus(t_2)  # (B, 4)
-    y = np.matmul(h, w, out=b1)  # (B,)
+    h = softplus(t_2)                                         # (B, 4)
+    y = np.matmul(h, w, out=b1)                               # (B,)
     y -= t
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
@@ -317,10 +319,10 @@ def backward(residuals, cotangent=1.0):
 
     # gradient
     t_5 = np.multiply(cotangent / B, t_2, out=b0)
-    d_w = t_3 @ t_5  # (4,)
-    d_h = np.multiply(t_5[:, None], w, out=b1)  # (B, 4)
+    d_w = t_3 @ t_5                                           # (4,)
+    d_h = np.multiply(t_5[:, None], w, out=b1)                # (B, 4)
     d_h *= t_4
-    d_W = x.T @ d_h  # (8, 4)
+    d_W = x.T @ d_h                                           # (8, 4)
     return dict(zip(PARAMS, (d_W, d_w), strict=True))
 
 
@@ -338,8 +340,8 @@ def value_and_grad(params, x, t):
     b0, b1, b2, b3 = _kept(_value_and_grad_buffers, B)
 
     t_2 = np.matmul(x, W, out=b0)
-    h = softplus(t_2, out=b1)  # (B, 4)
-    y = np.matmul(h, w, out=b2)  # (B,)
+    h = softplus(t_2, out=b1)                                 # (B, 4)
+    y = np.matmul(h, w, out=b2)                               # (B,)
     y -= t
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
@@ -347,11 +349,11 @@ def value_and_grad(params, x, t):
 
     # gradient
     y /= B
-    d_w = h.T @ y  # (4,)
-    d_h = np.multiply(y[:, None], w, out=b1)  # (B, 4)
+    d_w = h.T @ y                                             # (4,)
+    d_h = np.multiply(y[:, None], w, out=b1)                  # (B, 4)
     sigmoid(t_2, out=t_2)
     d_h *= t_2
-    d_W = x.T @ d_h  # (8, 4)
+    d_W = x.T @ d_h                                           # (8, 4)
     return loss, dict(zip(PARAMS, (d_W, d_w), strict=True))
 
 
@@ -380,8 +382,8 @@ def step(params, opt_state, x, t):
     b0, b1, b2, b3, b4, b5, b6, b7 = _kept(_step_buffers, B)
 
     t_2 = np.matmul(x, W, out=b0)
-    h = softplus(t_2, out=b1)  # (B, 4)
-    y = np.matmul(h, w, out=b2)  # (B,)
+    h = softplus(t_2, out=b1)                                 # (B, 4)
+    y = np.matmul(h, w, out=b2)                               # (B,)
     y -= t
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
@@ -389,17 +391,17 @@ def step(params, opt_state, x, t):
 
     # gradient
     y /= B
-    d_w = np.matmul(h.T, y, out=b4)  # (4,)
-    d_h = np.multiply(y[:, None], w, out=b1)  # (B, 4)
+    d_w = np.matmul(h.T, y, out=b4)                           # (4,)
+    d_h = np.multiply(y[:, None], w, out=b1)                  # (B, 4)
     sigmoid(t_2, out=t_2)
     d_h *= t_2
-    d_W = np.matmul(x.T, d_h, out=b5)  # (8, 4)
+    d_W = np.matmul(x.T, d_h, out=b5)                         # (8, 4)
 
     # update
     steps += 1
     n = steps.astype(np.float32)
-    rate = 0.001 / (1 - 0.9**n)
-    scale = np.sqrt(1 - 0.999**n)
+    rate = 0.001 / (1 - 0.9 ** n)
+    scale = np.sqrt(1 - 0.999 ** n)
     for w_2, d, m, v, t_3, t_4 in zip(
         (W, w), (d_W, d_w), m_list, v_list, (b6, b7), (b5, b4), strict=True
     ):

@@ -184,8 +184,8 @@ def predict(params, x):
     x, _ = _check_x(x)
     W, w = _unpack(params, PARAMS, "params")
 
-    h = softplus(x @ W)  # (B, 4)
-    y = h @ w  # (B,)
+    h = softplus(x @ W)                                       # (B, 4)
+    y = h @ w                                                 # (B,)
     return y
 
 
@@ -201,8 +201,8 @@ def evaluate(params, x, t):
     x, t, _ = _check_x_t(x, t)
     W, w = _unpack(params, PARAMS, "params")
 
-    h = softplus(x @ W)  # (B, 4)
-    y = h @ w  # (B,)
+    h = softplus(x @ W)                                       # (B, 4)
+    y = h @ w                                                 # (B,)
     loss = np.square(y - t).mean()
     return loss
 
@@ -220,8 +220,8 @@ def forward(params, x, t):
     W, w = _unpack(params, PARAMS, "params")
 
     t_2 = x @ W
-    h = softplus(t_2)  # (B, 4)
-    y = h @ w  # (B,)
+    h = softplus(t_2)                                         # (B, 4)
+    y = h @ w                                                 # (B,)
     t_3 = y - t
     loss = np.square(t_3).mean()
     return loss, (B, x, w, t_3 * 2, h.T, sigmoid(t_2))
@@ -235,9 +235,9 @@ def backward(residuals, cotangent=1.0):
 
     # gradient
     t_5 = cotangent / B * t_2
-    d_w = t_3 @ t_5  # (4,)
-    d_h = t_5[:, None] * w  # (B, 4)
-    d_W = x.T @ (d_h * t_4)  # (8, 4)
+    d_w = t_3 @ t_5                                           # (4,)
+    d_h = t_5[:, None] * w                                    # (B, 4)
+    d_W = x.T @ (d_h * t_4)                                   # (8, 4)
     return dict(zip(PARAMS, (d_W, d_w), strict=True))
 
 
@@ -254,16 +254,16 @@ def value_and_grad(params, x, t):
     W, w = _unpack(params, PARAMS, "params")
 
     t_2 = x @ W
-    h = softplus(t_2)  # (B, 4)
-    y = h @ w  # (B,)
+    h = softplus(t_2)                                         # (B, 4)
+    y = h @ w                                                 # (B,)
     t_3 = y - t
     loss = np.square(t_3).mean()
 
     # gradient
     t_4 = t_3 * 2 / B
-    d_w = h.T @ t_4  # (4,)
-    d_h = t_4[:, None] * w  # (B, 4)
-    d_W = x.T @ (d_h * sigmoid(t_2))  # (8, 4)
+    d_w = h.T @ t_4                                           # (4,)
+    d_h = t_4[:, None] * w                                    # (B, 4)
+    d_W = x.T @ (d_h * sigmoid(t_2))                          # (8, 4)
     return loss, dict(zip(PARAMS, (d_W, d_w), strict=True))
 
 
@@ -291,22 +291,22 @@ def step(params, opt_state, x, t):
     v_list = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
 
     t_2 = x @ W
-    h = softplus(t_2)  # (B, 4)
-    y = h @ w  # (B,)
+    h = softplus(t_2)                                         # (B, 4)
+    y = h @ w                                                 # (B,)
     t_3 = y - t
     loss = np.square(t_3).mean()
 
     # gradient
     t_4 = t_3 * 2 / B
-    d_w = h.T @ t_4  # (4,)
-    d_h = t_4[:, None] * w  # (B, 4)
-    d_W = x.T @ (d_h * sigmoid(t_2))  # (8, 4)
+    d_w = h.T @ t_4                                           # (4,)
+    d_h = t_4[:, None] * w                                    # (B, 4)
+    d_W = x.T @ (d_h * sigmoid(t_2))                          # (8, 4)
 
     # update
     steps += 1
     n = steps.astype(np.float32)
-    rate = 0.001 / (1 - 0.9**n)
-    scale = np.sqrt(1 - 0.999**n)
+    rate = 0.001 / (1 - 0.9 ** n)
+    scale = np.sqrt(1 - 0.999 ** n)
     for w_2, d, m, v in zip((W, w), (d_W, d_w), m_list, v_list, strict=True):
         m += (d - m) * 0.1
         v += (np.square(d) - v) * 0.001
