@@ -51,6 +51,7 @@ _MODULES = {
     "init": "symgrad.init",
     "optim": "symgrad.optim",
     "nn": "symgrad.nn",
+    "fft": "symgrad.ops.fft",
     "random": "symgrad.ops.random",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError, NonFiniteError, ShapeError
+from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.graph import rebuild, substitute, topological
 from symgrad.ir.node import LITERAL, Check, Expr, identity, literal, make
 from symgrad.ir.size import Size
@@ -28,15 +29,16 @@ INTEGERS = 3  # integers that index nothing are below this
 def in_double(
     outputs: Sequence[Expr], leaves: Sequence[Expr]
 ) -> tuple[list[Expr], dict[Expr, Expr]]:
-    """The same expressions with every float a float64, and what each of their leaves became."""
+    """The same expressions in double precision, and what each of their leaves became."""
     mapping: dict[Expr, Expr] = {}
 
     def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
         if node.op is LITERAL and _narrow(node.dtype):
-            return literal(node.attrs["value"].array, DOUBLE, node.attrs.get("name"))
+            array = node.attrs["value"].array
+            return literal(array, _widened(node.dtype), node.attrs.get("name"))
         attrs = dict(node.attrs)
         if _narrow(attrs.get("dtype")):
-            attrs["dtype"] = DOUBLE
+            attrs["dtype"] = _widened(attrs["dtype"])
             if node.op.identity:
                 attrs.pop("token", None)
                 return identity(node.op, attrs, args)
@@ -48,7 +50,11 @@ def in_double(
 
 
 def _narrow(dtype: Any) -> bool:
-    return isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype != DOUBLE
+    return isinstance(dtype, np.dtype) and is_inexact(dtype) and dtype != _widened(dtype)
+
+
+def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.promote_types(dtype, DOUBLE)
 
 
 def draw_point(

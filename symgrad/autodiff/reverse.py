@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir import provenance
-from symgrad.ir.dtypes import is_float
+from symgrad.ir.dtypes import is_complex, is_inexact
 from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr
 from symgrad.ir.op import FUNCTIONS
@@ -24,7 +24,7 @@ def require_differentiable(wrt: Sequence[Expr]) -> None:
     DTypeError
     """
     for x in wrt:
-        if not is_float(x.dtype):
+        if not is_inexact(x.dtype):
             name = x.name or "an expression"
             where = f", declared at {x.location}" if x.location else ""
             raise DTypeError(
@@ -37,7 +37,7 @@ def depends(order: Sequence[Expr], wrt: Sequence[Expr]) -> set[Expr]:
     """The nodes of `order` through which a derivative with respect to `wrt` can flow."""
     active = set(wrt)
     for node in order:
-        if node not in active and is_float(node.dtype):
+        if node not in active and is_inexact(node.dtype):
             for arg in node.args:
                 if arg in active:
                     active.add(node)
@@ -121,7 +121,12 @@ def _products(node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | 
 
 
 def conform(ct: Expr, primal: Expr) -> Expr:
-    """A cotangent with exactly the dtype and shape of its primal."""
+    """A cotangent with exactly the dtype and shape of its primal.
+
+    That of a real primal is the real part of what a complex op gives: see `symgrad.ops.complex`.
+    """
+    if is_complex(ct.dtype) and not is_complex(primal.dtype):
+        ct = FUNCTIONS["real"](ct)
     if ct.dtype != primal.dtype:
         ct = FUNCTIONS["astype"](ct, primal.dtype)
     if ct.shape != primal.shape:

@@ -12,13 +12,20 @@ from symgrad.ir.node import LITERAL, SIZE, Expr
 
 __all__ = ["array_source", "one_line", "quoted", "scalar_source", "typed", "weak"]
 
-_PYTHON = {np.dtype(np.float64): float, np.dtype(np.int64): int, np.dtype(np.bool_): bool}
+_PYTHON = {
+    np.dtype(np.float64): float,
+    np.dtype(np.complex128): complex,
+    np.dtype(np.int64): int,
+    np.dtype(np.bool_): bool,
+}
 
 
 def scalar_source(value: Any, dtype: np.dtype[Any], plain: bool) -> Code:
     """A number; `plain` allows a whole float to be written as an integer."""
     if dtype.kind == "b":
         return Code(str(bool(value)))
+    if dtype.kind == "c":
+        return _complex_source(value)
     if dtype.kind in "iu":
         text = str(int(value))
     elif np.isnan(value):
@@ -41,12 +48,31 @@ def scalar_source(value: Any, dtype: np.dtype[Any], plain: bool) -> Code:
     return Code(text, UNARY if text.startswith("-") else ATOM)
 
 
+def _complex_source(value: Any) -> Code:
+    """``2j``, ``(1 + 2j)``; by its parts where a sum of them would be another number.
+
+    The sign of a zero real part beside an imaginary one is not kept: no function has a branch
+    there.
+    """
+    real, imag = [scalar_source(part, part.dtype, plain=True) for part in (value.real, value.imag)]
+    negative_zero = any(part == 0 and np.signbit(part) for part in (value.real, value.imag))
+    if np.isfinite(value) and value.real == 0 and (value.imag != 0 or not negative_zero):
+        return Code(f"{imag.text}j", imag.precedence)
+    if np.isfinite(value) and not negative_zero:
+        sign = "-" if value.imag < 0 else "+"
+        return Code(f"({real.text} {sign} {imag.text.removeprefix('-')}j)")
+    return Code(f"complex({real.text}, {imag.text})")
+
+
 def weak(node: Expr, plain: bool = True) -> Code:
     """A scalar literal or size beside an operand that decides the dtype."""
     if node.op is SIZE:
         text = str(node.attrs["size"])
         return Code(text if text.isidentifier() else f"({text})")
-    return scalar_source(node.attrs["value"].array[()], node.dtype, plain)
+    value = node.attrs["value"].array[()]
+    if plain and node.dtype.kind == "c" and not value.imag and not np.signbit(value.imag):
+        value = value.real  # a real number beside complex ones
+    return scalar_source(value, value.dtype, plain)
 
 
 def typed(node: Expr, strict: bool = False) -> Code:

@@ -14,6 +14,7 @@ from symgrad.emit.literals import array_source, one_line, typed, weak
 from symgrad.emit.names import Namer, safe
 from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
+from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.plan.names import given_name
 from symgrad.plan.program import Commit, Compute, Loop, Program, Section
@@ -27,7 +28,7 @@ _WIDTH = 96
 def _promotes_alike(node: Expr, beside: Expr) -> bool:
     """Whether a Python number promotes with the other operands as the typed one does."""
     others = [arg.dtype for arg in beside.args if arg.op is not LITERAL and arg.op is not SIZE]
-    number = 1.0 if node.dtype.kind == "f" else 1
+    number = {"f": 1.0, "c": 1j}.get(node.dtype.kind, 1)
     return not others or np.result_type(number, *others) == np.result_type(node.dtype, *others)
 
 
@@ -158,7 +159,8 @@ class Printer:
         if code.call_into is None:
             return node.op.numpy(node, *[typed(arg) for arg in node.args])
         name, args = code.call_into
-        kind = () if node.dtype.name in ("float64", "int64", "bool") else (f"dtype={_dtype(node)}",)
+        natural = ("float64", "int64", "bool", "complex128")
+        kind = () if node.dtype.name in natural else (f"dtype={_dtype(node)}",)
         return Code(f"{name}({', '.join((*args, *kind))})")
 
     # ---- statements
@@ -211,7 +213,7 @@ class Printer:
                 self._reuse(statement, code, indent)
             else:
                 self._assign(statement, code, indent)
-        if self.debug and node.dtype.kind == "f":
+        if self.debug and is_inexact(node.dtype):
             self._check(node, indent)
 
     def _assign(self, statement: Compute, code: Code, indent: int) -> None:

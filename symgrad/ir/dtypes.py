@@ -12,7 +12,16 @@ import numpy as np
 
 from symgrad.errors import DTypeError
 
-__all__ = ["as_dtype", "default_dtype", "get_default_dtype", "is_float", "promote"]
+__all__ = [
+    "as_dtype",
+    "default_dtype",
+    "get_default_dtype",
+    "is_complex",
+    "is_float",
+    "is_inexact",
+    "promote",
+    "real_dtype",
+]
 
 
 class _Setting(threading.local):
@@ -60,19 +69,18 @@ def default_dtype(dtype: Any) -> AbstractContextManager[None]:
 
 @lru_cache(maxsize=256)
 def _checked(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        hint = " (complex numbers are not supported)" if dtype.kind == "c" else ""
-        raise DTypeError(f"expected a boolean, integer or floating dtype; got {dtype}{hint}")
+    if dtype.kind not in "biufc" or dtype.itemsize > (16 if dtype.kind == "c" else 8):
+        raise DTypeError(f"expected a boolean, integer, floating or complex dtype; got {dtype}")
     return dtype.newbyteorder("=")
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """A NumPy dtype that expressions may have: boolean, integer or floating.
+    """A NumPy dtype that expressions may have: boolean, integer, floating or complex.
 
     Raises
     ------
     DTypeError
-        If it is no dtype, or a complex, object, string or extended one.
+        If it is no dtype, or an object, string or extended one.
     """
     try:
         found = np.dtype(dtype)
@@ -82,8 +90,29 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:
-    """Whether values of this dtype have gradients."""
+    """Whether values of this dtype are real numbers that may have gradients."""
     return dtype.kind == "f"
+
+
+def is_complex(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype are complex: intermediate values and constants alone are."""
+    return dtype.kind == "c"
+
+
+def is_inexact(dtype: np.dtype[Any]) -> bool:
+    """Whether derivatives flow through values of this dtype: floating or complex ones."""
+    return dtype.kind in "fc"
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the real part of values of this dtype.
+
+    Examples
+    --------
+    >>> real_dtype(np.dtype("complex64")), real_dtype(np.dtype("int32"))
+    (dtype('float32'), dtype('int32'))
+    """
+    return np.empty(0, dtype).real.dtype if dtype.kind == "c" else dtype
 
 
 @lru_cache(maxsize=4096)
@@ -95,10 +124,13 @@ def _promote(dtypes: tuple[np.dtype[Any], ...], weak: tuple[type, ...]) -> np.dt
 def promote(dtypes: tuple[np.dtype[Any], ...], weak: tuple[type, ...] = ()) -> np.dtype[Any]:
     """The common dtype of arrays and of weak Python scalars, as NumPy 2 has it.
 
-    Without any array, Python floats have the default dtype, ints int64, bools bool.
+    Without any array, Python floats have the default dtype, complex numbers the complex one
+    of its precision, ints int64, bools bool.
     """
     if dtypes:
         return _promote(dtypes, weak)
+    if complex in weak:
+        return np.result_type(get_default_dtype(), np.complex64)
     if float in weak:
         return get_default_dtype()
     return np.dtype(np.int64 if int in weak else np.bool_)

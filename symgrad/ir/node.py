@@ -214,6 +214,8 @@ def make(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         return node
     outer, _pending.checks = _pending.checks, []
     try:
+        if not op.takes_complex:
+            _refuse_complex(args)
         aval = op.aval(*[arg.aval for arg in args], **attrs)
         checks = tuple(_pending.checks)
     except SymgradError as error:
@@ -246,6 +248,15 @@ def _new(
                 arg.origin.inner = True
     with _lock:
         return _table.setdefault(key, node)
+
+
+def _refuse_complex(args: tuple[Expr, ...]) -> None:
+    for arg in args:
+        if arg.aval.dtype.kind == "c":
+            raise DTypeError(
+                "it is not defined for complex values; apply it to what is real of them: "
+                ".real, .imag, abs(z), np.angle(z)"
+            )
 
 
 def _explained(error: SymgradError, op: Op, args: Sequence[Expr]) -> SymgradError:
@@ -336,7 +347,7 @@ def _weak_type(value: Any) -> type | None:
         return int
     if isinstance(value, np.generic):
         return None
-    for kind in (bool, int, float):
+    for kind in (bool, int, float, complex):
         if isinstance(value, kind):
             return kind
     return None
@@ -398,8 +409,9 @@ def as_expr(value: Any) -> Expr:
             f"expected an expression, an array or a number; got {type(value).__name__} "
             f"{_clip(repr(value))}"
         ) from None
-    if not isinstance(value, (np.ndarray, np.generic)) and array.dtype.kind == "f":
-        array = array.astype(promote((), (float,)))  # lists of Python floats: the default dtype
+    if not isinstance(value, (np.ndarray, np.generic)) and array.dtype.kind in "fc":
+        # lists of Python numbers: the default dtype
+        array = array.astype(promote((), (float if array.dtype.kind == "f" else complex,)))
     return literal(array)
 
 

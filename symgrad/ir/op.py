@@ -77,6 +77,9 @@ class Op:
     expensive: ClassVar[bool] = False
     #: a view that several elements of which may be one in memory: nothing is written into it
     read_only: ClassVar[bool] = False
+    #: defined for complex arguments, with derivatives that are right for them: see
+    #: `symgrad.ops.complex`; of all other ops they are refused
+    takes_complex: ClassVar[bool] = False
     #: examples for the generated tests
     examples: tuple[Example, ...] = ()
 

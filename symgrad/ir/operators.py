@@ -181,6 +181,19 @@ class Operators:
         return _call("matrix_transpose", self)
 
     @property
+    def real(self) -> Expr:
+        return _call("real", self)
+
+    @property
+    def imag(self) -> Expr:
+        return _call("imag", self)
+
+    def conj(self) -> Expr:
+        return _call("conjugate", self)
+
+    conjugate = conj
+
+    @property
     def at(self) -> Any:
         """``x.at[index].add(v)``, ``x.at[index].set(v)``: a changed copy."""
         return _call("at", self)
@@ -328,16 +341,6 @@ class Operators:
 
     def copy(self, order: str = "C") -> Expr:
         """The expression itself: nothing changes it."""
-        return self  # type: ignore[return-value]
-
-    def conj(self) -> Expr:
-        """The expression itself, which is real."""
-        return self  # type: ignore[return-value]
-
-    conjugate = conj
-
-    @property
-    def real(self) -> Expr:
         return self  # type: ignore[return-value]
 
 

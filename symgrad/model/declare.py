@@ -12,7 +12,7 @@ import symgrad.autodiff.along_axis  # noqa: F401  # NumPy's function of that nam
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir import size as sizes
 from symgrad.ir.aval import format_shape
-from symgrad.ir.dtypes import as_dtype, get_default_dtype, is_float
+from symgrad.ir.dtypes import as_dtype, get_default_dtype, is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, identity, literal, make
 from symgrad.ir.provenance import Origin, capture, current_scope
 from symgrad.ops.leaf import INPUT, NAMED, PARAM, STATE, TRAINING
@@ -42,6 +42,11 @@ def _checked_name(value: Any, what: str) -> str:
 
 def _leaf(op: Any, full: str, shape: Any, dtype: Any, what: str, **attrs: Any) -> Expr:
     found = as_dtype(get_default_dtype() if dtype is None else dtype)
+    if is_complex(found):
+        raise DTypeError(
+            f"{what} {full!r}: expected a real dtype; got {found}. Pass the real and the imaginary "
+            "part, and join them: z = sg.complex(re, im)"
+        )
     try:
         axes = sizes.as_shape(shape)
     except (ShapeError, DTypeError) as error:

@@ -9,7 +9,7 @@ from symgrad.autodiff.forward import pushforward
 from symgrad.autodiff.reverse import cotangents
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.aval import format_shape
-from symgrad.ir.dtypes import is_float
+from symgrad.ir.dtypes import is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.model.tree import flatten, unflatten
@@ -31,6 +31,14 @@ def _leaves(wrt: Any) -> tuple[list[Expr], Any]:
                 "expected an expression, or a list, tuple or dict of them, to differentiate with "
                 f"respect to; got {type(leaf).__name__} {leaf!r}"
             )
+        if is_complex(leaf.dtype):
+            name = leaf.name or "an expression"
+            where = f", declared at {leaf.location}" if leaf.location else ""
+            raise DTypeError(
+                f"a derivative with respect to {name} ({leaf.aval}{where}) was asked for, but only "
+                "real values have them; declare its parts, z = sg.complex(re, im), and "
+                "differentiate with respect to re and im"
+            )
     return leaves, tree
 
 
@@ -42,6 +50,11 @@ def require_scalar(loss: Any) -> Expr:
         raise ShapeError(
             f"the gradient of a scalar was asked for, but the loss has shape "
             f"{format_shape(made.shape)}{where}; take its .sum() or .mean(), or use sg.vjp"
+        )
+    if is_complex(made.dtype):
+        raise DTypeError(
+            f"a loss must be real; got {made.dtype}{where}; take its .real, abs(loss), or "
+            "np.abs(loss) ** 2"
         )
     if not is_float(made.dtype):
         raise DTypeError(f"a loss must be floating; got {made.dtype}{where}")
@@ -135,6 +148,11 @@ def vjp(outputs: Any, wrt: Any, cotangents_: Any) -> Any:
     wrt : structure of Expr
     cotangents_ : structure like `outputs`
         Expressions, arrays or numbers; a number stands for an array full of it.
+
+    Notes
+    -----
+    Of complex outputs the product is transposed, not conjugated: the real part of
+    ``sum(ct * d_output)`` for a change of `wrt`.
 
     Examples
     --------

@@ -29,6 +29,7 @@ def _pairs(reference: Any, build: Any, **kwargs: Any) -> tuple[Example, ...]:
     numpy="{0} + {1}",
     latex="{0} + {1}",
     dtype="add",
+    takes_complex=True,
     examples=_pairs(lambda x, y: x + y, lambda x, y: x + y),
 )
 def add(x: Any, y: Any) -> Any:
@@ -53,6 +54,7 @@ def _one(like: Expr) -> Expr:
     numpy="{0} - {1}",
     latex="{0} - {1}",
     dtype="subtract",
+    takes_complex=True,
     examples=_pairs(lambda x, y: x - y, lambda x, y: x - y),
 )
 def subtract(x: Any, y: Any) -> Any:
@@ -65,6 +67,7 @@ def subtract(x: Any, y: Any) -> Any:
     numpy="{0} * {1}",
     latex=r"{0} \, {1}",
     dtype="multiply",
+    takes_complex=True,
     examples=_pairs(lambda x, y: x * y, lambda x, y: x * y),
 )
 def multiply(x: Any, y: Any) -> Any:
@@ -79,6 +82,7 @@ def multiply(x: Any, y: Any) -> Any:
     latex=r"\frac{{{0}}}{{{1}}}",
     dtype="divide",
     cost=4,
+    takes_complex=True,
     examples=_pairs(lambda x, y: x / y, lambda x, y: x / y, domain=((-2.0, 2.0), (0.5, 2.0))),
 )
 def divide(x: Any, y: Any) -> Any:
@@ -91,6 +95,7 @@ def divide(x: Any, y: Any) -> Any:
     numpy="-{0}",
     latex="-{0}",
     dtype="negative",
+    takes_complex=True,
     examples=(Example(lambda x: -x, lambda x: -x, ((3, 4),)),),
 )
 def negative(x: Any) -> Any:
@@ -114,7 +119,8 @@ def _power_partials(out: Expr, x: Expr, y: Expr) -> tuple[Expr | None, Expr | No
     else:
         by_x = where(y == 0, zero, y * x ** (y - 1))  # x^0 is constant, at 0 too
     # 0^y is 0 for all y > 0; at y = 0 it jumps, and its slope is 0 by convention
-    by_y = where((x == 0) & (y >= 0), zero, out * log(x))
+    there = FUNCTIONS["real"](y) >= 0
+    by_y = where((x == 0) & there, zero, out * log(x))
     return by_x, by_y
 
 
@@ -136,6 +142,7 @@ def _check_power(x: Expr, y: Expr) -> None:
     dtype="power",
     check=_check_power,
     cost=20,
+    takes_complex=True,
     examples=(
         *_pairs(lambda x, y: x**y, lambda x, y: x**y, domain=((0.3, 2.0), (-2.0, 2.0))),
         *(
@@ -180,6 +187,7 @@ def power(x: Any, y: Any) -> Any:
     numpy="np.square({0})",
     latex="{{{0}}}^2",
     dtype="square",
+    takes_complex=True,
     examples=(Example(lambda x: square(x), np.square, ((3, 4),)),),
 )
 def square(x: Any) -> Any:
@@ -193,6 +201,7 @@ def square(x: Any) -> Any:
     latex=r"\frac{{1}}{{{0}}}",
     dtype="reciprocal",
     cost=4,
+    takes_complex=True,
     examples=(Example(lambda x: reciprocal(x), np.reciprocal, ((3, 4),), domain=((0.3, 2.0),)),),
 )
 def reciprocal(x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.size import Size, product
 from symgrad.ops.cast import astype
@@ -38,7 +39,7 @@ def count(shape: tuple[Size, ...], axes: Axes) -> Size:
 
 def accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in which NumPy adds and multiplies: integers at least of the machine's size."""
-    if dtype.kind == "f":
+    if is_inexact(dtype):
         return dtype
     return np.promote_types(dtype, np.uint64 if dtype.kind == "u" else np.int64)
 
@@ -46,7 +47,7 @@ def accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def as_floating(x: Any) -> Expr:
     """An expression of floats; integers and booleans become float64."""
     x = as_expr(x)
-    return x if x.dtype.kind == "f" else astype(x, np.float64)
+    return x if is_inexact(x.dtype) else astype(x, np.float64)
 
 
 def indices(axes: Axes) -> str:

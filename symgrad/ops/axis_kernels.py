@@ -9,7 +9,7 @@ __all__ = ["euclidean_norm", "overlap_add", "recurrence", "recurrence_in_blocks"
 
 def recurrence(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
     """y_i = a_i y_(i-1) + b_i along an axis, where y_(-1) = 0."""
-    y = np.array(b)
+    y = np.array(b, np.result_type(a, b))
     rows, factors = np.moveaxis(y, axis, 0), np.moveaxis(a, axis, 0)
     for i in range(max(1, recurrence_in_blocks(factors, rows)), len(rows)):
         rows[i] += factors[i] * rows[i - 1]

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.errors import DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
-from symgrad.ir.dtypes import as_dtype, is_float
+from symgrad.ir.dtypes import as_dtype, is_complex, is_inexact
 from symgrad.ir.node import LITERAL, SIZE, Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, register
 
@@ -23,10 +24,11 @@ def dtype_code(dtype: np.dtype[Any]) -> str:
 
 @register
 class AsType(Op):
-    """The values in another dtype; a float keeps its derivative only in another float."""
+    """The values in another dtype; a float keeps its derivative in another float or a complex."""
 
     name = "astype"
     elementwise = True
+    takes_complex = True
     examples = (
         # none between floats: differences of the values would see the rounding to float32
         Example(
@@ -54,16 +56,19 @@ class AsType(Op):
     )
 
     def aval(self, x: Aval, *, dtype: np.dtype[Any]) -> Aval:
+        if is_complex(x.dtype) and not (is_complex(dtype) or dtype.kind == "b"):
+            raise DTypeError(f"complex values do not become {dtype}: take their .real or .imag")
         return Aval(x.shape, dtype)
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         (x,) = node.args
-        differentiable = is_float(x.dtype) and is_float(node.dtype)
-        return (astype(ct, x.dtype) if differentiable else None,)
+        if not (is_inexact(x.dtype) and is_inexact(node.dtype)):
+            return (None,)
+        return (ct if is_complex(node.dtype) else astype(ct, x.dtype),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         (tangent,) = tangents
-        if tangent is None or not is_float(node.dtype):
+        if tangent is None or not is_inexact(node.dtype):
             return None
         return astype(tangent, node.dtype)
 
@@ -77,7 +82,7 @@ class AsType(Op):
         return Code.method(args[0], "astype", dtype_code(node.dtype))
 
     def latex(self, node: Expr, *args: str) -> str:
-        if is_float(node.dtype):
+        if is_inexact(node.dtype):
             return args[0]
         return rf"\operatorname{{{node.dtype.name}}}\left({args[0]}\right)"
 

@@ -86,6 +86,7 @@ def greater_equal(x: Any, y: Any) -> Any:
     numpy="{0} == {1}",
     latex="{0} = {1}",
     dtype="equal",
+    takes_complex=True,
     examples=_compared(lambda x, y: equal(x, y), np.equal),
 )
 def equal(x: Any, y: Any) -> Any:
@@ -97,6 +98,7 @@ def equal(x: Any, y: Any) -> Any:
     numpy="{0} != {1}",
     latex=r"{0} \ne {1}",
     dtype="not_equal",
+    takes_complex=True,
     examples=_compared(lambda x, y: not_equal(x, y), np.not_equal),
 )
 def not_equal(x: Any, y: Any) -> Any:
@@ -276,6 +278,14 @@ def _kind(name: str) -> tuple[Example, ...]:
             domain=((-1.0, 2.0), (-1.0, 2.0)),
             smooth=False,
         ),
+        Example(
+            lambda x, y: build(x + 1j * y, y),
+            lambda x, y: reference(x + 1j * y, y),
+            ((5, 4), (5, 4)),
+            domain=((-1.0, 2.0), (-1.0, 2.0)),
+            dtypes=("int64", "int64"),
+            smooth=False,
+        ),
     )
 
 
@@ -283,6 +293,7 @@ def _kind(name: str) -> tuple[Example, ...]:
     numpy="np.isnan({0})",
     latex=r"\operatorname{{isnan}}\left({0}\right)",
     dtype="isnan",
+    takes_complex=True,
     examples=_kind("isnan"),
 )
 def isnan(x: Any) -> Any:
@@ -293,6 +304,7 @@ def isnan(x: Any) -> Any:
     numpy="np.isinf({0})",
     latex=r"\left|{0}\right| = \infty",
     dtype="isinf",
+    takes_complex=True,
     examples=_kind("isinf"),
 )
 def isinf(x: Any) -> Any:
@@ -303,6 +315,7 @@ def isinf(x: Any) -> Any:
     numpy="np.isfinite({0})",
     latex=r"\left|{0}\right| < \infty",
     dtype="isfinite",
+    takes_complex=True,
     examples=_kind("isfinite"),
 )
 def isfinite(x: Any) -> Any:

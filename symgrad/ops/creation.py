@@ -12,7 +12,7 @@ import numpy as np
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import COMPARE, Code
-from symgrad.ir.dtypes import as_dtype, get_default_dtype, promote
+from symgrad.ir.dtypes import as_dtype, get_default_dtype, is_complex, is_inexact, promote
 from symgrad.ir.node import LITERAL, SIZE, Expr, as_expr, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import Dim, Size, as_shape, as_size, size_max
@@ -98,6 +98,7 @@ class Full(Op):
     """One number, known at a call, everywhere."""
 
     name = "full"
+    takes_complex = True
     examples = (
         Example(lambda v: full((2, 3), v), lambda v: np.full((2, 3), v), ((),)),
         Example(lambda v: full((2, 0), v), lambda v: np.full((2, 0), v), ((),)),
@@ -134,8 +135,8 @@ def _natural_dtype(value: Expr, text: str) -> DType:
     """The dtype that NumPy gives an array of a value as it is written."""
     if value.op is SIZE or (value.op is LITERAL and text.lstrip("-").isdigit()):
         return np.dtype(np.int64)
-    if value.op is LITERAL and value.dtype.kind == "f":
-        return np.dtype(np.float64)
+    if value.op is LITERAL and is_inexact(value.dtype):
+        return np.promote_types(value.dtype, np.float64)
     return value.dtype
 
 
@@ -252,7 +253,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Expr:
 
 def as_literal(given: Any, dtype: DType) -> Expr:
     """A number as a literal of the dtype; anything else is cast."""
-    if isinstance(given, (bool, int, float, np.generic)):
+    exact = isinstance(given, (bool, int, float, complex, np.generic))
+    if exact and (is_complex(dtype) or np.isrealobj(given)):
         return as_expr(np.asarray(given).astype(dtype))
     return astype(given, dtype)
 
@@ -368,8 +370,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Ex
     if not all(math.isfinite(v) for v in floats):
         raise DeclarationError(f"arange: start, stop and step must be finite; got {numbers}")
     kind = promote((), (float if floats else int,)) if dtype is None else as_dtype(dtype)
-    if kind.kind == "b":
-        raise DTypeError("arange: a range of booleans has no meaning")
+    if kind.kind in "bc":
+        raise DTypeError(f"arange: a range of {kind} has no meaning")
     if floats:  # 0 and 0.0, equal to Python, are not to be two nodes
         first, last, pace = (float(v) + 0.0 for v in numbers)
     return make(ARANGE, (), {"start": first, "stop": last, "step": pace, "dtype": kind})

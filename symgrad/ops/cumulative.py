@@ -96,6 +96,7 @@ class CumSum(Cumulative):
     """The sum of all elements up to each one."""
 
     name = "cumsum"
+    takes_complex = True
     symbol = r"\sum"
     examples = _examples(lambda x, axis: cumsum(x, axis), np.cumsum)
 
@@ -129,6 +130,7 @@ class CumProd(Cumulative):
     """The product of all elements up to each one: y_i = x_i y_(i-1)."""
 
     name = "cumprod"
+    takes_complex = True
     symbol = r"\prod"
     examples = _examples(lambda x, axis: cumprod(x, axis), np.cumprod)
 
@@ -176,6 +178,7 @@ class Recurrence(Op):
     """y_i = a_i y_(i-1) + b_i along an axis, from 0: derivatives without any division."""
 
     name = "recurrence"
+    takes_complex = True
     expensive = True
     examples = (
         Example(

@@ -122,6 +122,7 @@ class Einsum(Op):
     """A sum of products over labelled axes; attribute `subscripts`, with the output."""
 
     name = "einsum"
+    takes_complex = True
     expensive = True
     examples = (
         _example("ij,jk->ik", (2, 3), (3, 4)),

@@ -14,6 +14,7 @@ import numpy as np
 from symgrad.errors import DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
+from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import Expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, Example, Op, function, register_instance
 from symgrad.ops import masking
@@ -46,7 +47,7 @@ def _like_ufunc(name: str) -> DTypeRule:
 def floating(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
     """The common dtype; integers and booleans become float64."""
     common = np.result_type(*dtypes)
-    return common if common.kind == "f" else np.dtype(np.float64)
+    return common if is_inexact(common) else np.dtype(np.float64)
 
 
 def boolean(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
@@ -81,6 +82,7 @@ class Elementwise(Op):
         parameters: tuple[str, ...],
         lower: Callable[..., Expr] | None,
         check: Callable[..., None] | None = None,
+        takes_complex: bool = False,
     ) -> None:
         self.name = name  # type: ignore[misc]
         self.arity = arity
@@ -96,6 +98,7 @@ class Elementwise(Op):
         self.parameters = parameters
         self.lowering = lower
         self.check = check
+        self.takes_complex = takes_complex  # type: ignore[misc]
 
     # ---- shape and dtype
 
@@ -115,7 +118,7 @@ class Elementwise(Op):
         """d node / d argument i at each index, as expressions; None where it is zero."""
         if self.partials_override is not None:
             return self.partials_override(node, *node.args)
-        if self.formula is None or node.dtype.kind != "f":
+        if self.formula is None or not is_inexact(node.dtype):
             raise DTypeError(f"{self.name} has no derivative")
         from symgrad.symbolic.partials import partials
 
@@ -177,7 +180,7 @@ _INFIX = re.compile(r"^\{0\} (\S+) \{1\}$")
 _PREFIX = re.compile(r"^([-~])\{0\}$")
 _CALL = re.compile(r"^([\w.]+)\((.*)\)$")
 #: functions that cannot write into a given array
-_WITHOUT_OUT = frozenset({"np.where"})
+_WITHOUT_OUT = frozenset({"np.where", "np.angle"})
 
 
 def fill(template: str, args: Sequence[Code]) -> Code:
@@ -210,6 +213,7 @@ def elementwise(
     lower: Callable[..., Expr] | None = None,
     name: str | None = None,
     check: Callable[..., None] | None = None,
+    takes_complex: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Expr]]:
     """Declare an elementwise op; the decorated function gives its name, arguments, docstring.
 
@@ -239,6 +243,9 @@ def elementwise(
         The op's name, if it is not the function's, which is not public then.
     check : callable, optional
         Raises for arguments whose values, known at declaration, have no meaning.
+    takes_complex : bool
+        It is defined for complex arguments, and its partials hold for them: it is holomorphic,
+        or real with the partials that :mod:`symgrad.ops.complex` describes.
     """
 
     def declare(fn: Callable[..., Any]) -> Callable[..., Expr]:
@@ -258,6 +265,7 @@ def elementwise(
             parameters,
             lower,
             check,
+            takes_complex,
         )
         register_instance(op)
 

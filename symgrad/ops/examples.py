@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.ir.op import FUNCTIONS, Example
+from symgrad.ir.op import FUNCTIONS, NAMESPACES, Example
 
-__all__ = ["joined", "like_numpy", "parts"]
+__all__ = ["joined", "like_numpy", "parts", "spectral"]
 
 Shape = tuple[int, ...]
 
@@ -45,3 +45,39 @@ def joined(name: str, *shapes: Shape) -> Example:
     """A function of a list of arrays."""
     reference = getattr(np, name)
     return Example(lambda *xs: FUNCTIONS[name](xs), lambda *xs: reference(xs), shapes)
+
+
+def spectral(*names: str, real: bool = False) -> tuple[Example, ...]:
+    """Transforms of ``np.fft`` against NumPy's: lengths, padding, cropping, axes and norms.
+
+    Those of names that end in 2 or n are called with ``s`` and ``axes``.
+    """
+    cases: list[tuple[str, tuple[int, ...], dict[str, Any]]] = []
+    for name in names:
+        if name[-1] not in "2n":
+            cases += [
+                (name, (6,), {}),
+                (name, (5,), {"norm": "ortho"}),
+                (name, (3, 4), {"n": 7, "axis": 0, "norm": "forward"}),
+                (name, (2, 5), {"n": 4}),
+                (name, (4, 3, 2), {"axis": 1, "n": 3}),
+            ]
+        elif name.endswith("2"):
+            cases += [(name, (4, 3), {}), (name, (2, 3, 4), {"s": (4, 5), "norm": "forward"})]
+        else:
+            cases += [
+                (name, (3, 4), {"norm": "ortho"}),
+                (name, (4, 3, 2), {"axes": (2, 0)}),
+                (name, (3, 4, 5), {"s": (4, 3), "axes": (0, 1)}),
+            ]
+    return tuple(_transform(name, shape, real, options) for name, shape, options in cases)
+
+
+def _transform(name: str, shape: Shape, real: bool, options: dict[str, Any]) -> Example:
+    reference = getattr(np.fft, name)
+    return Example(
+        lambda x: NAMESPACES["fft"][name](x, **options),
+        lambda x: reference(x, **options),
+        (shape,),
+        dtypes=("float64" if real or len(shape) == 1 else "complex128",),
+    )

@@ -26,6 +26,7 @@ def _examples(build: Any, reference: Any, **kwargs: Any) -> tuple[Example, ...]:
     latex="e^{{{0}}}",
     dtype="exp",
     cost=10,
+    takes_complex=True,
     examples=_examples(lambda x: exp(x), np.exp),
 )
 def exp(x: Any) -> Any:
@@ -47,6 +48,7 @@ def exp(x: Any) -> Any:
     latex="e^{{{0}}} - 1",
     dtype="expm1",
     cost=15,
+    takes_complex=True,
     examples=_examples(lambda x: expm1(x), np.expm1),
 )
 def expm1(x: Any) -> Any:
@@ -59,6 +61,7 @@ def expm1(x: Any) -> Any:
     latex="2^{{{0}}}",
     dtype="exp2",
     cost=10,
+    takes_complex=True,
     examples=_examples(lambda x: exp2(x), np.exp2),
 )
 def exp2(x: Any) -> Any:
@@ -72,6 +75,7 @@ def exp2(x: Any) -> Any:
     latex=r"\log {0}",
     dtype="log",
     cost=10,
+    takes_complex=True,
     examples=_examples(lambda x: log(x), np.log, domain=_POSITIVE),
 )
 def log(x: Any) -> Any:
@@ -85,6 +89,7 @@ def log(x: Any) -> Any:
     latex=r"\log\left(1 + {0}\right)",
     dtype="log1p",
     cost=15,
+    takes_complex=True,
     examples=_examples(lambda x: log1p(x), np.log1p, domain=((-0.8, 2.0),)),
 )
 def log1p(x: Any) -> Any:
@@ -97,6 +102,7 @@ def log1p(x: Any) -> Any:
     latex=r"\log_2 {0}",
     dtype="log2",
     cost=10,
+    takes_complex=True,
     examples=_examples(lambda x: log2(x), np.log2, domain=_POSITIVE),
 )
 def log2(x: Any) -> Any:
@@ -109,6 +115,7 @@ def log2(x: Any) -> Any:
     latex=r"\log_{{10}} {0}",
     dtype="log10",
     cost=10,
+    takes_complex=True,
     examples=_examples(lambda x: log10(x), np.log10, domain=_POSITIVE),
 )
 def log10(x: Any) -> Any:
@@ -180,6 +187,7 @@ def logaddexp2(x: Any, y: Any) -> Any:
     latex=r"\sqrt{{{0}}}",
     dtype="sqrt",
     cost=5,
+    takes_complex=True,
     examples=_examples(lambda x: sqrt(x), np.sqrt, domain=_POSITIVE),
 )
 def sqrt(x: Any) -> Any:

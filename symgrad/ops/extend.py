@@ -29,6 +29,7 @@ class Repeat(Op):
     """Each element of an axis several times in a row."""
 
     name = "repeat"
+    takes_complex = True
     examples = (
         Example(lambda x: repeat(x, 3, axis=1), lambda x: np.repeat(x, 3, axis=1), ((2, 4),)),
         Example(lambda x: repeat(x, 2, axis=0), lambda x: np.repeat(x, 2, axis=0), ((0, 3),)),
@@ -65,6 +66,7 @@ class Tile(Op):
     """Copies of the whole, side by side along each axis."""
 
     name = "tile"
+    takes_complex = True
     examples = (
         Example(lambda x: tile(x, 3), lambda x: np.tile(x, 3), ((2, 4),)),
         Example(lambda x: tile(x, (2, 1, 3)), lambda x: np.tile(x, (2, 1, 3)), ((2, 2),)),

@@ -177,6 +177,7 @@ class GetItem(Op):
     """Elements of the first argument, as NumPy's indexing has them."""
 
     name = "getitem"
+    takes_complex = True
     examples = (
         _example(lambda x: x[1:-1, ::2], lambda x: x[1:-1, ::2], (4, 5)),
         _example(lambda x: x[:, None, -1], lambda x: x[:, None, -1], (4, 5)),

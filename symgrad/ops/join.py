@@ -97,6 +97,7 @@ class Concatenate(Op):
     """Arrays one after the other along an axis that they have."""
 
     name = "concatenate"
+    takes_complex = True
     examples = (
         Example(
             lambda x, y: concatenate([x, y]),
@@ -156,6 +157,7 @@ class Stack(Op):
     """Arrays of one shape along a new axis."""
 
     name = "stack"
+    takes_complex = True
     examples = (
         Example(lambda x, y: stack([x, y]), lambda x, y: np.stack([x, y]), ((3, 4), (3, 4))),
         Example(

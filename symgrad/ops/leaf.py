@@ -107,6 +107,7 @@ class Named(Mark):
     """A name for a constant, which may belong to many models: there it is part of the node."""
 
     name = "named"
+    takes_complex = True
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         return (ct,)
@@ -120,6 +121,7 @@ class StopGradient(Mark):
     """The identity, with derivative zero."""
 
     name = "stop_gradient"
+    takes_complex = True
     examples = (
         Example(lambda x: stop_gradient(x) * 2.0, lambda x: x * 2.0, ((3, 4),), smooth=False),
     )
@@ -136,6 +138,7 @@ class Copy(Mark):
     """A value in memory of its own: made by the compiler, where a leaf is about to change."""
 
     name = "copy"
+    takes_complex = True
     elementwise = False  # it is written nowhere but into new memory
     examples = (Example(lambda x: make(OPS["copy"], (x,), {}), np.copy, ((3, 4),)),)
 

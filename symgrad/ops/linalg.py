@@ -12,7 +12,7 @@ from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_exprs, make, require_equal
-from symgrad.ir.op import OPS, Example, Op, function, public, register
+from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import product, size_max, size_min
 from symgrad.ops.broadcasting import broadcast_shapes, sum_to
 from symgrad.ops.creation import arange
@@ -52,6 +52,7 @@ class Matmul(Op):
     """The matrix product, stacked over leading axes, as ``@`` has it."""
 
     name = "matmul"
+    takes_complex = True
     expensive = True
     examples = tuple(
         Example(lambda a, b: matmul(a, b), lambda a, b: a @ b, shapes)
@@ -238,7 +239,7 @@ def inner(a: Any, b: Any) -> Expr:
 
 @public(examples=(like_numpy("vdot", ((3,), (3,))), like_numpy("vdot", ((2, 3), (2, 3)))))
 def vdot(a: Any, b: Any) -> Expr:
-    """Sum of the products of all elements; both are flattened.
+    """Sum of the products of all elements, of a complex `a` the conjugates; both are flattened.
 
     Examples
     --------
@@ -247,7 +248,7 @@ def vdot(a: Any, b: Any) -> Expr:
     ()
     """
     x, y = as_exprs((a, b))
-    return matmul(_flat(x), _flat(y))
+    return matmul(_flat(FUNCTIONS["conjugate"](x)), _flat(y))
 
 
 @public(

@@ -10,7 +10,7 @@ import numpy as np
 from symgrad.errors import ShapeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
-from symgrad.ir.dtypes import is_float
+from symgrad.ir.dtypes import is_float, is_inexact, real_dtype
 from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import Size, as_size
@@ -81,7 +81,7 @@ LINSPACE = OPS["linspace"]
 def fractions_along(ends: Sequence[Expr], num: Any, endpoint: bool) -> Expr:
     """0 to 1 along a new axis, in front of those that the two ends have together."""
     common = np.result_type(*[end.dtype for end in ends])
-    kind = common if is_float(common) else np.dtype(np.float64)
+    kind = real_dtype(common) if is_inexact(common) else np.dtype(np.float64)
     limits = (literal(np.zeros((), kind)), literal(np.ones((), kind)))
     t = make(LINSPACE, limits, {"num": as_size(num), "endpoint": bool(endpoint)})
     ndim = max([end.ndim for end in ends])

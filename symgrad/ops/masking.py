@@ -206,6 +206,8 @@ def _scaled(move: Expr, mask: Expr, value: Expr) -> tuple[Expr, Expr]:
 
 _MOVES: dict[str, Callable[[Expr, Expr, Expr], tuple[Expr, Expr]]] = {
     "astype": _kept,
+    "real": _kept,
+    "conjugate": _kept,
     "negative": _kept,
     "broadcast_to": _kept,
     "transpose": _axes_moved,

@@ -9,6 +9,7 @@ import numpy as np
 
 from symgrad.errors import DeclarationError
 from symgrad.ir.code import Code
+from symgrad.ir.dtypes import is_complex
 from symgrad.ir.node import Expr
 from symgrad.ir.op import Example, function, register
 from symgrad.ops.arithmetic import power
@@ -96,7 +97,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> E
     x = as_floating(x)
     if axis is None:
         if ord is None:
-            return reduction("euclidean_norm", x, None, keepdims)
+            return _euclidean(x, None, keepdims)
         if x.ndim not in (1, 2):
             raise DeclarationError(
                 f"norm: with ord={ord!r} and no axis, expected a vector or a matrix; "
@@ -105,12 +106,16 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> E
         axis = tuple(range(x.ndim))
     axes = normalize_axes(axis, x.ndim, "norm: axis")
     if (ord is None and len(axes) in (1, 2)) or (ord == 2 and len(axes) == 1):
-        return reduction("euclidean_norm", x, axes, keepdims)
+        return _euclidean(x, axes, keepdims)
     if len(axes) == 1:
         return _vector_norm(x, ord, axes[0], keepdims)
     if len(axes) == 2:
         return _matrix_norm(x, ord, axes, keepdims)
     raise DeclarationError(f"norm: expected one axis, or two; got {axes}")
+
+
+def _euclidean(x: Expr, axes: tuple[int, ...] | None, keepdims: bool) -> Expr:
+    return reduction("euclidean_norm", abs(x) if is_complex(x.dtype) else x, axes, keepdims)
 
 
 def _vector_norm(x: Expr, ord: Any, axis: int, keepdims: bool) -> Expr:
@@ -124,7 +129,7 @@ def _vector_norm(x: Expr, ord: Any, axis: int, keepdims: bool) -> Expr:
     if ord == -np.inf:
         return size.min(axis, keepdims=keepdims)
     if ord == 0:
-        return not_equal(x, 0).astype(x.dtype).sum(axis, keepdims=keepdims)
+        return not_equal(x, 0).astype(size.dtype).sum(axis, keepdims=keepdims)
     return power(power(size, ord).sum(axis, keepdims=keepdims), 1 / ord)
 
 
@@ -137,7 +142,7 @@ def _largest(size: Expr, axis: int, keepdims: bool) -> Expr:
 
 def _matrix_norm(x: Expr, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Expr:
     if ord == "fro":
-        return reduction("euclidean_norm", x, axes, keepdims)
+        return _euclidean(x, axes, keepdims)
     if ord not in (1, -1, np.inf, -np.inf):
         raise DeclarationError(
             f"norm: expected ord None, 'fro', 1, -1, inf or -inf for matrices; got {ord!r}"

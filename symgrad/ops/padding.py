@@ -34,6 +34,7 @@ class Pad(Op):
     """A constant around the array."""
 
     name = "pad"
+    takes_complex = True
     examples = (
         Example(lambda x: pad(x, 1), lambda x: np.pad(x, 1), ((3, 4),)),
         Example(
@@ -96,6 +97,8 @@ def _number(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _number_code(value: Any) -> str:
+    if isinstance(value, complex) and not np.isfinite(value):
+        return f"complex({_number_code(value.real)}, {_number_code(value.imag)})"
     if isinstance(value, float) and not math.isfinite(value):
         return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     return repr(value)
@@ -154,6 +157,7 @@ class PadFrom(Op):
     """Elements of the array itself around it: repeated, mirrored, or periodic."""
 
     name = "pad_from"
+    takes_complex = True
     examples = (
         *(
             like_numpy("pad", (shape,), width, mode=mode)
@@ -257,7 +261,7 @@ def _ramps(x: Expr, axis: int, low: Size, high: Size, ends: Any) -> Expr:
         ramp = linspace(end, edge, width, endpoint=False, axis=axis)
         if edge.ndim == 0 and ramp.ndim != x.ndim:
             raise ShapeError("pad: end_values must be numbers")
-        ramp = astype(FUNCTIONS["floor"](ramp), x.dtype) if x.dtype.kind != "f" else ramp
+        ramp = astype(FUNCTIONS["floor"](ramp), x.dtype) if x.dtype.kind in "biu" else ramp
         return reverse(ramp, axis) if after else ramp
 
     return _sides(x, axis, low, high, side)
@@ -274,7 +278,7 @@ def _statistics(x: Expr, axis: int, low: Size, high: Size, mode: str, lengths: A
             part = slice(-length, None) if after else slice(None, length)
         values = getitem(x, (slice(None),) * axis + (part,))
         found = FUNCTIONS[_STATISTICS[mode]](values, axis=axis, keepdims=True)
-        if x.dtype.kind != "f" and found.dtype.kind == "f":
+        if not np.can_cast(found.dtype, np.result_type(x.dtype, np.int64), "same_kind"):
             found = FUNCTIONS["rint"](found)
         return _repeated(astype(found, x.dtype), axis, width)
 
@@ -353,9 +357,9 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Ex
 
 
 def _with_constants(x: Expr, width: Width, values: Any) -> Expr:
-    if isinstance(values, (bool, int, float, np.generic)):
+    if isinstance(values, (bool, int, float, complex, np.generic)):
         value = np.asarray(values)
-        if value.dtype.kind == "f" and x.dtype.kind != "f":
+        if not np.can_cast(value.dtype, np.result_type(x.dtype, np.int64), "same_kind"):
             raise DTypeError(f"pad: a value of {value.dtype} around an array of {x.dtype}")
         return make(PAD, (x,), {"width": width, "value": _number(value, x.dtype)})
     pairs = _pairs("constant_values", values, x.ndim)

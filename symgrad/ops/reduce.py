@@ -198,6 +198,7 @@ class Sum(Reduction):
     """The sum of the elements along axes."""
 
     name = "sum"
+    takes_complex = True
     symbol = r"\sum"
     examples = (
         reduction_examples("sum", np.sum) + _empty("sum", np.sum) + masked_examples("sum", 1.5)
@@ -254,6 +255,7 @@ class Prod(Reduction):
     """The product of the elements along axes."""
 
     name = "prod"
+    takes_complex = True
     symbol = r"\prod"
     examples = (
         reduction_examples("prod", np.prod) + _empty("prod", np.prod) + masked_examples("prod", 1.5)

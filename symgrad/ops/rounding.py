@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError
-from symgrad.ir.dtypes import is_float
+from symgrad.ir.dtypes import is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS, Example, function
 from symgrad.ops.elementwise import elementwise
@@ -15,17 +15,22 @@ from symgrad.ops.elementwise import elementwise
 
 @elementwise(
     formula="Abs(x)",
-    partials=lambda out, x: (sign(x),),
+    partials=lambda out, x: (_conjugate_direction(out, x) if is_complex(x.dtype) else sign(x),),
     numpy="np.abs({0})",
     latex=r"\left|{0}\right|",
     dtype="absolute",
+    takes_complex=True,
     examples=(
         Example(lambda x: absolute(x), np.absolute, ((3, 4),), away=(0.0,)),
         Example(lambda x: abs(x), np.absolute, ((3, 4),), dtypes=("int64",), smooth=False),
     ),
 )
 def absolute(x: Any) -> Any:
-    """Absolute value, with slope 0 at 0.
+    """Absolute value, of complex numbers the modulus.
+
+    Notes
+    -----
+    The slope at 0 is 0.
 
     Examples
     --------
@@ -37,6 +42,12 @@ def absolute(x: Any) -> Any:
 
 
 FUNCTIONS["abs"] = absolute
+
+
+def _conjugate_direction(modulus: Expr, z: Expr) -> Expr:
+    """conj(z) / |z|, and 0 at 0: d|z| is the real part of its product with dz."""
+    one = literal(1, modulus.dtype)
+    return FUNCTIONS["conjugate"](z) / FUNCTIONS["where"](modulus == 0, one, modulus)  # type: ignore[no-any-return]
 
 
 @elementwise(

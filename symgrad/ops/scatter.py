@@ -99,6 +99,7 @@ class ScatterAdd(Scatter):
     """Adds values to elements; an element that is indexed repeatedly gets all of them."""
 
     name = "scatter_add"
+    takes_complex = True
     examples = (
         _example(
             lambda x, v: x.at[1:].add(v), lambda x, v: _added(x, np.s_[1:], v), (3, 4), (2, 4)
@@ -156,6 +157,7 @@ class ScatterSet(Scatter):
     """Sets elements to values; of repeated indices the last wins, in value and in gradient."""
 
     name = "scatter_set"
+    takes_complex = True
     examples = (
         _example(lambda x, v: x.at[1:].set(v), lambda x, v: _set(x, np.s_[1:], v), (3, 4), (2, 4)),
         _example(

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError
+from symgrad.errors import DeclarationError, DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
+from symgrad.ir.dtypes import is_complex
 from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
@@ -31,6 +32,7 @@ class Where(Op):
 
     name = "where"
     elementwise = True
+    takes_complex = True
     parameters = ("condition", "x", "y")
     formula = "Piecewise((x, condition), (y, True))"
     examples = (
@@ -59,6 +61,8 @@ class Where(Op):
 
     def aval(self, *args: Aval, **attrs: Any) -> Aval:
         condition, x, y = args
+        if is_complex(condition.dtype):
+            raise DTypeError(f"the condition must be true or false; got {condition.dtype}")
         shape = broadcast_shapes(condition.shape, x.shape, y.shape)
         return Aval(shape, np.result_type(x.dtype, y.dtype))
 

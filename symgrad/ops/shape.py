@@ -58,6 +58,7 @@ class Reshape(Op):
     """The same elements, in C order, in another shape."""
 
     name = "reshape"
+    takes_complex = True
     examples = (
         Example(lambda x: reshape(x, (4, 3)), lambda x: np.reshape(x, (4, 3)), ((3, 4),)),
         Example(lambda x: reshape(x, (2, -1, 3)), lambda x: np.reshape(x, (2, 2, 3)), ((3, 4),)),
@@ -180,6 +181,7 @@ class BroadcastTo(Op):
 
     name = "broadcast_to"
     read_only = True
+    takes_complex = True
     examples = (
         Example(lambda x: broadcast_to(x, (3, 4)), lambda x: np.broadcast_to(x, (3, 4)), ((4,),)),
         Example(lambda x: broadcast_to(x, (3, 4)), lambda x: np.broadcast_to(x, (3, 4)), ((3, 1),)),
@@ -263,6 +265,7 @@ class ExpandDims(Op):
     """New axes of size 1, at these positions of the result."""
 
     name = "expand_dims"
+    takes_complex = True
     examples = (
         Example(lambda x: expand_dims(x, 0), lambda x: x[None], ((3, 4),)),
         Example(lambda x: expand_dims(x, -1), lambda x: x[..., None], ((2, 3, 4),)),
@@ -307,6 +310,7 @@ class Squeeze(Op):
     """Without these axes, whose size is 1."""
 
     name = "squeeze"
+    takes_complex = True
     examples = (
         Example(lambda x: squeeze(x), lambda x: np.squeeze(x), ((3, 1, 4, 1),)),
         Example(lambda x: squeeze(x, 1), lambda x: x[:, 0], ((3, 1, 1),)),

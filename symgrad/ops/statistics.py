@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError
+from symgrad.ir.dtypes import is_complex, real_dtype
 from symgrad.ir.node import Expr, as_expr, as_exprs
 from symgrad.ir.op import FUNCTIONS, Example, function, register
 from symgrad.ir.size import Dim, Size
-from symgrad.ops.arithmetic import divide, square
+from symgrad.ops.arithmetic import divide
 from symgrad.ops.axes import Axes, as_floating, count, delimited, indices, reduced_axes
 from symgrad.ops.cast import astype
 from symgrad.ops.comparison import equal
+from symgrad.ops.complex import abs2
 from symgrad.ops.elementwise import floating
 from symgrad.ops.exponential import sqrt
 from symgrad.ops.reduce import Reduction, keep, only, reduction, spread
@@ -85,6 +87,7 @@ class Mean(Average):
     """The arithmetic mean of the elements along axes."""
 
     name = "mean"
+    takes_complex = True
     symbol = r"\operatorname*{mean}"
     examples = (
         *_examples("mean"),
@@ -250,7 +253,8 @@ def _spread(
     op: str, a: Any, axis: Any, dtype: Any, keepdims: bool, ddof: int | float, where: Any, mean: Any
 ) -> Expr:
     """The variance or standard deviation of the elements in a mask, or about a given mean."""
-    if (where is True or where is None) and mean is None:
+    spectral = is_complex(as_expr(a).dtype)
+    if (where is True or where is None) and mean is None and not spectral:
         return reduction(op, a, axis, keepdims, dtype, ddof=ddof)
     x = as_floating(a) if dtype is None else astype(as_expr(a), dtype)
     axes = reduced_axes(axis, x.ndim, op)
@@ -267,13 +271,14 @@ def _spread(
             centred = centre(centred)  # as `_recentred`
     else:
         centred = only(x - as_exprs((x, mean))[1], where, 0)
-    freedom = maximum(astype(as_expr(n - ddof), x.dtype), 0)
+    freedom = maximum(astype(as_expr(n - ddof), real_dtype(x.dtype)), 0)
     if masked and not keepdims:
         freedom = squeeze(freedom, axes)
     if op == "var":
-        return reduction("sum", square(centred), axes, keepdims) / freedom
+        return reduction("sum", abs2(centred), axes, keepdims) / freedom
     # the norm has gradient 0 at 0, where the root of a sum of squares has none
-    return reduction("euclidean_norm", centred, axes, keepdims) / sqrt(freedom)
+    size = abs(centred) if spectral else centred
+    return reduction("euclidean_norm", size, axes, keepdims) / sqrt(freedom)
 
 
 @function
@@ -289,6 +294,8 @@ def var(
     correction: float | None = None,
 ) -> Expr:
     """Variance along `axis`, or of all elements: sum of squared deviations / (n - ddof).
+
+    That of complex numbers is real: of their distances from the mean.
 
     Parameters
     ----------

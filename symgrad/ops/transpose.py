@@ -98,6 +98,7 @@ class Transpose(Op):
     """Axes in another order."""
 
     name = "transpose"
+    takes_complex = True
     examples = (
         Example(lambda x: transpose(x), lambda x: x.T, ((3, 4),)),
         Example(lambda x: transpose(x), lambda x: x.T, ((2, 3, 4),)),

@@ -49,6 +49,7 @@ class Diag(Op):
     """A vector on the k-th diagonal of a matrix of zeros."""
 
     name = "diag"
+    takes_complex = True
     examples = (
         *(like_numpy("diag", ((3,),), *k) for k in ((), (1,), (-2,))),
         like_numpy("diag", ((3, 4),)),
@@ -158,6 +159,7 @@ class TriL(Triangle):
     """Zeros above the k-th diagonal."""
 
     name = "tril"
+    takes_complex = True
     examples = _triangles("tril")
 
 
@@ -183,6 +185,7 @@ class TriU(Triangle):
     """Zeros below the k-th diagonal."""
 
     name = "triu"
+    takes_complex = True
     examples = _triangles("triu")
 
 

@@ -22,6 +22,7 @@ def _examples(build: Any, reference: Any, **kwargs: Any) -> tuple[Example, ...]:
     latex=r"\sin {0}",
     dtype="sin",
     cost=15,
+    takes_complex=True,
     examples=_examples(lambda x: sin(x), np.sin),
 )
 def sin(x: Any) -> Any:
@@ -42,6 +43,7 @@ def sin(x: Any) -> Any:
     latex=r"\cos {0}",
     dtype="cos",
     cost=15,
+    takes_complex=True,
     examples=_examples(lambda x: cos(x), np.cos),
 )
 def cos(x: Any) -> Any:
@@ -54,6 +56,7 @@ def cos(x: Any) -> Any:
     latex=r"\tan {0}",
     dtype="tan",
     cost=20,
+    takes_complex=True,
     examples=_examples(lambda x: tan(x), np.tan, domain=((-1.2, 1.2),)),
 )
 def tan(x: Any) -> Any:
@@ -102,6 +105,7 @@ def arctan(x: Any) -> Any:
     latex=r"\sinh {0}",
     dtype="sinh",
     cost=20,
+    takes_complex=True,
     examples=_examples(lambda x: sinh(x), np.sinh),
 )
 def sinh(x: Any) -> Any:
@@ -114,6 +118,7 @@ def sinh(x: Any) -> Any:
     latex=r"\cosh {0}",
     dtype="cosh",
     cost=20,
+    takes_complex=True,
     examples=_examples(lambda x: cosh(x), np.cosh),
 )
 def cosh(x: Any) -> Any:
@@ -129,6 +134,7 @@ def cosh(x: Any) -> Any:
     latex=r"\tanh {0}",
     dtype="tanh",
     cost=15,
+    takes_complex=True,
     examples=_examples(lambda x: tanh(x), np.tanh),
 )
 def tanh(x: Any) -> Any:

@@ -37,6 +37,7 @@ class SlidingWindowView(Op):
     """Every window of an array, its axes last; no axis has two."""
 
     name = "sliding_window_view"
+    takes_complex = True
     read_only = True
     examples = (
         _example((6,), 3),
@@ -116,6 +117,7 @@ class OverlapAdd(Op):
     """Windows of every position of axes, added to an array of zeros at their positions."""
 
     name = "overlap_add"
+    takes_complex = True
     expensive = True
     examples = (
         Example(lambda w: _overlapping(w, 0), lambda w: _added(w), ((4, 3),)),

@@ -43,49 +43,49 @@ from symgrad.rewrite.scalars import conform, number
 # ---------------------------------------------------------------- neutral elements
 
 
-@rule("algebra", lambda x: x + 0)
+@rule("algebra", lambda x: x + 0, takes_complex=True)
 def plus_zero(x: Expr) -> Expr:
     """x + 0 -> x."""
     return x
 
 
-@rule("algebra", lambda x: x - 0)
+@rule("algebra", lambda x: x - 0, takes_complex=True)
 def minus_zero(x: Expr) -> Expr:
     """x - 0 -> x."""
     return x
 
 
-@rule("algebra", lambda x: 0 - x)
+@rule("algebra", lambda x: 0 - x, takes_complex=True)
 def zero_minus(x: Expr) -> Expr:
     """0 - x -> -x."""
     return -x
 
 
-@rule("algebra", lambda x: x * 1)
+@rule("algebra", lambda x: x * 1, takes_complex=True)
 def times_one(x: Expr) -> Expr:
     """x * 1 -> x."""
     return x
 
 
-@rule("algebra", lambda x: x / 1)
+@rule("algebra", lambda x: x / 1, takes_complex=True)
 def over_one(x: Expr, node: Expr) -> Expr | None:
     """x / 1 -> x."""
     return x if x.dtype == node.dtype else None
 
 
-@rule("algebra", lambda x: x * -1)
+@rule("algebra", lambda x: x * -1, takes_complex=True)
 def times_minus_one(x: Expr) -> Expr:
     """x * -1 -> -x."""
     return -x
 
 
-@rule("algebra", lambda x: x / -1)
+@rule("algebra", lambda x: x / -1, takes_complex=True)
 def over_minus_one(x: Expr, node: Expr) -> Expr | None:
     """x / -1 -> -x."""
     return -x if x.dtype == node.dtype else None
 
 
-@rule("algebra", lambda x: x + x)
+@rule("algebra", lambda x: x + x, takes_complex=True)
 def twice(x: Expr) -> Expr:
     """x + x -> 2 x, which is exact."""
     return x * 2
@@ -94,13 +94,13 @@ def twice(x: Expr) -> Expr:
 # ---------------------------------------------------------------- powers
 
 
-@rule("algebra", lambda x: x**1)
+@rule("algebra", lambda x: x**1, takes_complex=True)
 def power_one(x: Expr) -> Expr:
     """x^1 -> x."""
     return x
 
 
-@rule("algebra", lambda x: x**0)
+@rule("algebra", lambda x: x**0, takes_complex=True)
 def power_zero(x: Expr, node: Expr) -> Expr:
     """x^0 -> 1, also of NaN."""
     return conform(literal(1, node.dtype), node)
@@ -136,61 +136,61 @@ def times_inverse(x: Expr, y: Expr) -> Expr | None:
 # ---------------------------------------------------------------- signs, moved outward
 
 
-@rule("algebra", lambda x: negative(negative(x)))
+@rule("algebra", lambda x: negative(negative(x)), takes_complex=True)
 def minus_minus(x: Expr) -> Expr:
     """-(-x) -> x."""
     return x
 
 
-@rule("algebra", lambda x, y: x + (-y))
+@rule("algebra", lambda x, y: x + (-y), takes_complex=True)
 def plus_minus(x: Expr, y: Expr) -> Expr:
     """x + (-y) -> x - y."""
     return x - y
 
 
-@rule("algebra", lambda x, y: x - (-y))
+@rule("algebra", lambda x, y: x - (-y), takes_complex=True)
 def minus_negative(x: Expr, y: Expr) -> Expr:
     """x - (-y) -> x + y."""
     return x + y
 
 
-@rule("algebra", lambda x, y: (-x) - y)
+@rule("algebra", lambda x, y: (-x) - y, takes_complex=True)
 def negative_minus(x: Expr, y: Expr) -> Expr:
     """(-x) - y -> -(x + y)."""
     return -(x + y)
 
 
-@rule("algebra", lambda x, y: (-x) * y)
+@rule("algebra", lambda x, y: (-x) * y, takes_complex=True)
 def negative_times(x: Expr, y: Expr, node: Expr) -> Expr:
     """(-x) y -> -(x y)."""
     return -(y * x) if node.args[0] is y else -(x * y)
 
 
-@rule("algebra", lambda x, y: (-x) / y, domain=(0.1, 2.0))
+@rule("algebra", lambda x, y: (-x) / y, domain=(0.1, 2.0), takes_complex=True)
 def negative_over(x: Expr, y: Expr) -> Expr:
     """(-x) / y -> -(x / y)."""
     return -(x / y)
 
 
-@rule("algebra", lambda x, y: x / (-y), domain=(0.1, 2.0))
+@rule("algebra", lambda x, y: x / (-y), domain=(0.1, 2.0), takes_complex=True)
 def over_negative(x: Expr, y: Expr) -> Expr:
     """x / (-y) -> -(x / y)."""
     return -(x / y)
 
 
-@rule("algebra", lambda x, y: -(x - y))
+@rule("algebra", lambda x, y: -(x - y), takes_complex=True)
 def minus_difference(x: Expr, y: Expr) -> Expr:
     """-(x - y) -> y - x."""
     return y - x
 
 
-@rule("algebra", lambda x: square(-x))
+@rule("algebra", lambda x: square(-x), takes_complex=True)
 def square_of_negative(x: Expr) -> Expr:
     """(-x)^2 -> x^2."""
     return square(x)
 
 
-@rule("algebra", lambda x: absolute(-x))
+@rule("algebra", lambda x: absolute(-x), takes_complex=True)
 def absolute_of_negative(x: Expr) -> Expr:
     """|-x| -> |x|."""
     return absolute(x)
@@ -202,13 +202,13 @@ def cos_of_negative(x: Expr) -> Expr:
     return cos(x)
 
 
-@rule("algebra", lambda x, y: matmul(-x, y), examples=(lambda x: (-x) @ x.T,))
+@rule("algebra", lambda x, y: matmul(-x, y), examples=(lambda x: (-x) @ x.T,), takes_complex=True)
 def negative_matmul(x: Expr, y: Expr) -> Expr:
     """(-A) B -> -(A B)."""
     return negative(matmul(x, y))
 
 
-@rule("algebra", lambda x, y: matmul(x, -y), examples=(lambda x: x.T @ (-x),))
+@rule("algebra", lambda x, y: matmul(x, -y), examples=(lambda x: x.T @ (-x),), takes_complex=True)
 def matmul_negative(x: Expr, y: Expr) -> Expr:
     """A (-B) -> -(A B)."""
     return negative(matmul(x, y))
@@ -222,6 +222,7 @@ _LINEAR = ("sum", "mean", "cumsum", "reshape", "transpose")
     "algebra",
     lambda x: anything(-x),
     examples=(lambda x: (-x).sum(axis=1), lambda x: transpose(-x), lambda x: (-x).mean()),
+    takes_complex=True,
 )
 def negative_in_linear(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
     """sum(-x) -> -sum(x), and so for means and views."""
@@ -483,6 +484,7 @@ def where_not(c: Expr, x: Expr, y: Expr) -> Expr:
     "algebra",
     lambda x, dtype: astype(astype(x), dtype=dtype),
     examples=(lambda x: astype(astype(astype(x, "float32"), "float64"), "float32"),),
+    takes_complex=True,
 )
 def cast_of_cast(x: Expr, dtype: Any, node: Expr) -> Expr | None:
     """A cast through a dtype that loses nothing -> one cast."""

@@ -54,6 +54,8 @@ class Rule:
         Of the arguments of `examples`; (3, 4) for each if not given.
     domain : (float, float)
         Where the tests draw arguments from.
+    takes_complex : bool
+        It holds for complex numbers too; of those that move or choose values, all do.
     given, guarded : tuple of str
         What `build` takes beside the captures, and what `when` takes.
     """
@@ -69,6 +71,7 @@ class Rule:
     examples: tuple[Callable[..., Expr], ...] = ()
     shapes: tuple[Shape, ...] = ()
     domain: tuple[float, float] = (-2.0, 2.0)
+    takes_complex: bool = False
     given: tuple[str, ...] = ()
     guarded: tuple[str, ...] = ()
 
@@ -77,7 +80,7 @@ class Rule:
         bound: dict[str, Any] = {}
         if not order.match_root(node, bound, run.kept):
             return None
-        if self.table != "shape" and not _is_identity_in(order, node, bound):
+        if self.table != "shape" and not self._is_identity_in(order, node, bound):
             return None
         if self.when is not None and not self.when(**{k: bound[k] for k in self.guarded}):
             return None
@@ -89,6 +92,29 @@ class Rule:
         result = self.build(**bound)
         return None if result is node else result
 
+    def _is_identity_in(self, order: Node, node: Expr, bound: dict[str, Any]) -> bool:
+        """Whether the dtypes that matched are such that the rule holds.
+
+        Arithmetic identities hold for floats, and for integers that wrap in one dtype throughout;
+        a part that is narrower than the whole wraps at another place, and booleans are not
+        numbers. Of complex numbers few hold, and the rule says so.
+        """
+        matched = order.matched(node)
+        captured = [value for value in bound.values() if isinstance(value, Expr)]
+        captured += [n for value in bound.values() if isinstance(value, tuple) for n in value
+                     if isinstance(n, Expr)]  # fmt: skip
+        kinds = {n.dtype.kind for _, n in matched} | {n.dtype.kind for n in captured}
+        if "c" in kinds:
+            return self.takes_complex or all([pattern.op in _CHOOSING for pattern, _ in matched])
+        if all([n.dtype.kind == "f" for _, n in matched]):
+            return True
+        if all([pattern.op in _CHOOSING for pattern, _ in matched]):
+            return True
+        dtypes = {n.dtype for n in captured} | {n.dtype for _, n in matched}
+        names = [pattern.op for pattern, _ in matched]
+        signed = node.dtype.kind == "i" or (node.dtype.kind == "u" and "absolute" not in names)
+        return len(dtypes) == 1 and signed
+
     def __str__(self) -> str:
         return f"{self.name}: {self.pattern}"
 
@@ -96,24 +122,6 @@ class Rule:
 #: ops that choose or move values: rules of them alone hold for every dtype
 _CHOOSING = {"where", "maximum", "minimum", "logical_not", "invert", "astype"}
 _CHOOSING |= {"anything", "elementwise", "transpose"}
-
-
-def _is_identity_in(order: Node, node: Expr, bound: dict[str, Any]) -> bool:
-    """Whether the dtypes that matched are such that arithmetic identities hold.
-
-    They hold for floats, and for integers that wrap in one dtype throughout; a part that is
-    narrower than the whole wraps at another place, and booleans are not numbers.
-    """
-    matched = order.matched(node)
-    if all([n.dtype.kind == "f" for _, n in matched]):
-        return True
-    if all([pattern.op in _CHOOSING for pattern, _ in matched]):
-        return True
-    captured = [value for value in bound.values() if isinstance(value, Expr)]
-    dtypes = {n.dtype for n in captured} | {n.dtype for _, n in matched}
-    names = [pattern.op for pattern, _ in matched]
-    signed = node.dtype.kind == "i" or (node.dtype.kind == "u" and "absolute" not in names)
-    return len(dtypes) == 1 and signed
 
 
 #: table -> its rules, in the order in which they are tried
@@ -130,6 +138,7 @@ def rule(
     examples: Sequence[Callable[..., Expr]] = (),
     shapes: Sequence[Shape] = (),
     domain: tuple[float, float] = (-2.0, 2.0),
+    takes_complex: bool = False,
 ) -> Callable[[Callable[..., Expr | None]], Callable[..., Expr | None]]:
     """Declare a rewrite rule; the decorated function is its right side.
 
@@ -164,6 +173,7 @@ def rule(
             examples=tuple(examples),
             shapes=tuple(shapes),
             domain=domain,
+            takes_complex=takes_complex,
             given=tuple([name for name in _GIVEN if name in parameters]),
             guarded=tuple(inspect.signature(when).parameters) if when else (),
         )

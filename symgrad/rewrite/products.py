@@ -35,6 +35,7 @@ from symgrad.rewrite.scalars import number
         lambda x, y: transpose(transpose(x) @ y),
         lambda x, y: transpose(x @ transpose(y)),
     ),
+    takes_complex=True,
 )
 def transpose_of_product(a: Expr, b: Expr, run: Rewriter, node: Expr) -> Expr | None:
     """(A^T B)^T -> B^T A: transposes cancel."""
@@ -106,6 +107,7 @@ def _onto(scattered: Expr, buffer: Expr, negated: bool = False) -> Expr:
         lambda x, y: zeros((3, 4)).at[1].add(y[0]) + x,
         lambda x, y: zeros((3, 4)).at[1].add(y[0]) + zeros((3, 4)).at[:, 2].add(x[:, 0]),
     ),
+    takes_complex=True,
 )
 def scatters_into_one(s: Expr, x: Expr, run: Rewriter, node: Expr) -> Expr | None:
     """scatter_add(0, i, v) + x -> scatter_add(x, i, v): one buffer instead of two."""
@@ -122,6 +124,7 @@ def scatters_into_one(s: Expr, x: Expr, run: Rewriter, node: Expr) -> Expr | Non
         lambda x, y: x - zeros((3, 4)).at[1].add(y[0]),
         lambda x, y: zeros((3, 4)).at[1].add(y[0]) - x,
     ),
+    takes_complex=True,
 )
 def scatter_subtracted(x: Expr, s: Expr, run: Rewriter, node: Expr) -> Expr | None:
     """x - scatter_add(0, i, v) -> scatter_add(x, i, -v), and the other way round."""
@@ -138,6 +141,7 @@ def scatter_subtracted(x: Expr, s: Expr, run: Rewriter, node: Expr) -> Expr | No
     "algebra",
     lambda s: -s,
     examples=(lambda x: -(zeros((3, 4)).at[1].add(x[0])),),
+    takes_complex=True,
 )
 def scatter_negated(s: Expr, run: Rewriter) -> Expr | None:
     """-scatter_add(0, i, v) -> scatter_add(0, i, -v)."""
@@ -188,6 +192,7 @@ def _is_finite(c: Expr, like: Expr) -> bool:
         lambda x: zeros((3, 4)).at[1:, 1:3].add(x[:2, :2]).sum(),
         lambda x: zeros((3, 4)).at[:, 1:3].add(x[0, 0]).sum(axis=1),
     ),
+    takes_complex=True,
 )
 def sum_of_scatter(s: Expr, axis: Any, keepdims: bool, run: Rewriter, node: Expr) -> Expr | None:
     """The sum over scattered axes of what was scattered into zeros -> the sum of the values."""

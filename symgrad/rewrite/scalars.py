@@ -12,8 +12,8 @@ __all__ = ["conform", "difference", "number", "scaled"]
 
 
 def number(node: Expr) -> float | None:
-    """The value of a scalar numeric literal, None for all else."""
-    if node.op is LITERAL and not node.shape and node.dtype.kind != "b":
+    """The value of a scalar literal that is a real number, None for all else."""
+    if node.op is LITERAL and not node.shape and node.dtype.kind not in "bc":
         return float(node.attrs["value"].array)
     return None
 

@@ -356,15 +356,15 @@ def cos_minus_one(x: Expr) -> Expr:
     return square(sin(scaled(x, 0.5))) * -2
 
 
-@rule("stability", lambda x: x * x)
-@rule("algebra", lambda x: x * x)
+@rule("stability", lambda x: x * x, takes_complex=True)
+@rule("algebra", lambda x: x * x, takes_complex=True)
 def product_to_square(x: Expr) -> Expr:
     """x * x -> x^2."""
     return square(x)
 
 
-@rule("stability", lambda x: x**2)
-@rule("algebra", lambda x: x**2)
+@rule("stability", lambda x: x**2, takes_complex=True)
+@rule("algebra", lambda x: x**2, takes_complex=True)
 def power_to_square(x: Expr) -> Expr:
     """x ** 2 -> x^2, the op."""
     return square(x)

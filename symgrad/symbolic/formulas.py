@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from symgrad.errors import CompileError, DeclarationError
+from symgrad.ir.dtypes import is_complex
 from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, Expr
 
@@ -28,16 +29,16 @@ _LOGIC = frozenset({"bitwise_and", "bitwise_or", "bitwise_xor", "invert", *_CONN
 
 
 @lru_cache(maxsize=256)
-def symbols_of(parameters: tuple[str, ...]) -> tuple[sympy.Symbol, ...]:
-    """Real symbols of these names."""
+def symbols_of(parameters: tuple[str, ...], real: bool = True) -> tuple[sympy.Symbol, ...]:
+    """Symbols of these names, for real numbers unless complex ones are asked for."""
     import sympy
 
-    return tuple(sympy.Symbol(name, real=True) for name in parameters)
+    return tuple(sympy.Symbol(name, **({"real": True} if real else {})) for name in parameters)
 
 
 @lru_cache(maxsize=1024)
-def parse(formula: str, parameters: tuple[str, ...]) -> sympy.Basic:
-    """The formula as a SymPy expression over real symbols.
+def parse(formula: str, parameters: tuple[str, ...], real: bool = True) -> sympy.Basic:
+    """The formula as a SymPy expression over the symbols of :func:`symbols_of`.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def parse(formula: str, parameters: tuple[str, ...]) -> sympy.Basic:
     """
     from sympy.parsing.sympy_parser import parse_expr
 
-    symbols = symbols_of(parameters)
+    symbols = symbols_of(parameters, real)
     names = dict(zip(parameters, symbols, strict=True))
     try:
         expr = parse_expr(formula, local_dict=names)
@@ -106,8 +107,10 @@ def translate(node: Expr, args: list[Any]) -> Any:
     for i, arg in enumerate(args):
         wants_truth = op.name in _LOGIC or (op.name == "where" and i == 0)
         args[i] = arg if wants_truth else as_number(arg)
-    mapping = dict(zip(symbols_of(parameters), args, strict=True))
-    return parse(formula, parameters).xreplace(mapping)
+    real = not any([is_complex(arg.dtype) for arg in node.args])
+    mapping = dict(zip(symbols_of(parameters, real), args, strict=True))
+    expr = parse(formula, parameters, real).xreplace(mapping)
+    return expr if real else expr.doit()  # re(x + I*y) is x
 
 
 def exact(value: Any) -> Any:
@@ -116,6 +119,8 @@ def exact(value: Any) -> Any:
 
     if value.dtype.kind == "b":
         return sympy.true if value else sympy.false
+    if value.dtype.kind == "c":
+        return exact(value.real) + sympy.I * exact(value.imag)
     return sympy.Rational(value.item()) if abs(value) < float("inf") else sympy.Float(value.item())
 
 

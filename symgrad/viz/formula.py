@@ -34,7 +34,10 @@ _SILENT = ("broadcast_to", "expand_dims", "squeeze", "named")
 
 
 def number(value: object) -> str:
-    """A number with few digits: ``0.1``, ``1e-08``, ``True``."""
+    """A number with few digits: ``0.1``, ``1e-08``, ``True``, ``2j``, ``(1+2j)``."""
+    if isinstance(value, np.complexfloating):
+        real, imag = f"{value.real:.6g}", f"{value.imag:+.6g}j"
+        return real if not value.imag else f"({real}{imag})" if value.real else imag.lstrip("+")
     return str(value) if isinstance(value, (bool, np.bool_)) else f"{value:.6g}"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import numpy as np
 
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
@@ -194,7 +197,19 @@ def _literal(node: Expr) -> Code:
     return _number(array[()])
 
 
+def _complex(value: np.complexfloating[Any, Any]) -> Code:
+    real, imag = _number(value.real), _number(abs(value.imag))
+    if not value.imag:
+        return real
+    turned = "i" if abs(value.imag) == 1 else rf"{imag.text} \, i"
+    if not value.real:
+        return Code(f"-{turned}", SUM) if value.imag < 0 else Code(turned, PRODUCT)
+    return Code(f"{real.text} {'-' if value.imag < 0 else '+'} {turned}", SUM)
+
+
 def _number(value: object) -> Code:
+    if isinstance(value, np.complexfloating):
+        return _complex(value)
     text = number(value)
     mantissa, e, exponent = text.partition("e")
     if e and exponent.lstrip("+-").isdigit():

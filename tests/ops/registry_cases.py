@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -58,6 +58,13 @@ NAMESAKES = {
     "size": "a symbolic size used as a number",
 }
 
+#: (op, number of the example) -> why it has no complex counterpart, of an op that takes complex
+REAL_ONLY: dict[tuple[str, int], str] = {
+    ("astype", 2): "complex numbers do not become integers",
+    **{("pad", i): "complex numbers have no order, and no maximum" for i in (7, 8)},
+    ("where", 4): "its condition is an inequality",
+}
+
 #: ops whose derivative is zero by definition, whatever differences of their values say
 CONSTANT = {"stop_gradient"}
 
@@ -74,9 +81,9 @@ class Case:
     @property
     def differentiable(self) -> list[int]:
         """The arguments with gradients; none if the result has none."""
-        if self.op in CONSTANT or self.reference().dtype.kind != "f":
+        if self.op in CONSTANT or self.reference().dtype.kind not in "fc":
             return []
-        return [i for i, v in enumerate(self.values) if v.dtype.kind == "f" and v.size]
+        return [i for i, v in enumerate(self.values) if v.dtype.kind in "fc" and v.size]
 
     def reference(self, *values: Any) -> Array:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -107,19 +114,50 @@ def draw(example: Example, shapes: Sequence[tuple[int, ...]], seed: int) -> tupl
                     break
                 x = np.where(close, rng.uniform(low, high, shape), x)
             out.append(x.astype(dtype))
+        elif dtype.kind == "c":
+            out.append(complex_numbers(rng, low, high, shape, example.away).astype(dtype))
         else:
             out.append(np.asarray(rng.integers(int(low), int(high), shape), dtype))
     return tuple(out)
 
 
+def complex_numbers(
+    rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...], away: Any = ()
+) -> Array:
+    """Both parts within the bounds; where a point is to be avoided, so is all that is below it.
+
+    There functions that have a corner at the point, and are complex, have their branch cuts.
+    """
+    parts = rng.uniform(low, high, (2, *shape))
+    if away:
+        parts[0] = np.abs(parts[0]) + max(away) + 0.05
+    return np.asarray(parts[0] + 1j * parts[1])
+
+
 @cache
 def cases(name: str) -> tuple[Case, ...]:
-    """The examples of an op, or of a function that is a composition of ops."""
-    examples = (OPS[name].examples if name in OPS else ()) + COMPOSED.get(name, ())
+    """The examples of an op, or of a function that is a composition of ops.
+
+    Those of an op that takes complex numbers come a second time with them.
+    """
+    own = OPS[name].examples if name in OPS else ()
+    found = list(enumerate(own + COMPOSED.get(name, ())))
+    if name in OPS and OPS[name].takes_complex:
+        found += [(k, made) for k, one in enumerate(own) for made in complex_example(name, k, one)]
     return tuple(
-        Case(name, k, example, draw(example, example.shapes, seed=k))
-        for k, example in enumerate(examples)
+        Case(name, k, example, draw(example, example.shapes, seed=k)) for k, example in found
     )
+
+
+def complex_example(op: str, number: int, example: Example) -> list[Example]:
+    """The same example of complex arguments: all of them, or in every second one the first."""
+    dtypes = list(example.dtypes or ["float64"] * len(example.shapes))
+    real = [i for i, dtype in enumerate(dtypes) if dtype == "float64"]
+    if not real or (op, number) in REAL_ONLY:
+        return []
+    for i in real[:1] if number % 2 else real:
+        dtypes[i] = "complex128"
+    return [replace(example, dtypes=tuple(dtypes))]
 
 
 def with_examples() -> list[str]:
@@ -178,7 +216,7 @@ def assert_close(
     """Equal in shape and value, but for rounding: `rtol` of the largest value that takes part."""
     got, want = np.asarray(got), np.asarray(want)
     assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
-    if want.dtype.kind != "f":
+    if want.dtype.kind not in "fc":
         np.testing.assert_array_equal(got, want, err_msg=str(what))
         return
     finite = np.abs(want[np.isfinite(want)])
@@ -189,15 +227,33 @@ def assert_close(
 # ---- derivatives of the references, from their values alone
 
 
+def in_double(value: Any) -> Array:
+    array = np.asarray(value)
+    return array.astype(np.promote_types(array.dtype, np.float64))
+
+
+def paired(ct: Any, change: Any) -> float:
+    """By how much the loss changes: the convention of `symgrad.ops.complex`."""
+    return float(np.real(np.sum(np.asarray(ct) * change)))
+
+
+def weights(seed: int, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Random cotangents."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.uniform(-1, 1, shape)
+    if np.dtype(dtype).kind == "c":
+        drawn = drawn + 1j * rng.uniform(-1, 1, shape)
+    return np.asarray(drawn, dtype)
+
+
 def slope(
     f: Callable[..., Any], values: Sequence[Array], directions: Mapping[int, Array]
 ) -> tuple[Array, float]:
     """The derivative of a NumPy function along directions of some of its arguments."""
 
     def moved(t: float) -> Array:
-        return np.asarray(
-            f(*[v + t * directions[i] if i in directions else v for i, v in enumerate(values)]),
-            np.float64,
+        return in_double(
+            f(*[v + t * directions[i] if i in directions else v for i, v in enumerate(values)])
         )
 
     got, error = central_difference(moved, first_step=2.0**-7)
@@ -213,10 +269,9 @@ def second_slope(
     """d^2 f(x + s v + t w) / ds dt at 0, from four values for each step."""
 
     def moved(s: float, t: float) -> Array:
-        return np.asarray(
+        return in_double(
             f(*[v + s * first[i] + t * second[i] if i in first else v
-                for i, v in enumerate(values)]),
-            np.float64,
+                for i, v in enumerate(values)])
         )  # fmt: skip
 
     def product(h: float) -> Array:
@@ -244,8 +299,10 @@ def second_slope(
 
 
 def directions(case: Case, seed: int) -> dict[int, Array]:
-    rng = np.random.default_rng(seed)
-    return {i: rng.uniform(-1, 1, case.values[i].shape) for i in case.differentiable}
+    return {
+        i: weights(seed + 10 * i, case.values[i].shape, in_double(case.values[i]).dtype)
+        for i in case.differentiable
+    }
 
 
 # ---- symbolic sizes

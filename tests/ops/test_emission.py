@@ -21,6 +21,7 @@ from tests.ops.registry_cases import (
     size_names,
     symbolic_shapes,
     value,
+    weights,
     with_examples,
 )
 
@@ -37,13 +38,13 @@ def declared(
     values: list[Array] = []
     outputs: list[Expr] = []
     expected: list[tuple[Case, Array]] = []
-    for case in cases(name):
+    for k, case in enumerate(cases(name)):
         # names are unique within a compiled function
         shapes: Any = case.example.shapes
         if symbolic and (name, case.number) not in NEEDS_STATIC:
-            shapes = symbolic_shapes(shapes, size_names(shapes, f"S{case.number}_"))
+            shapes = symbolic_shapes(shapes, size_names(shapes, f"S{k}_"))
         renamed = [
-            leaf(shape, v.dtype, f"{'xyzuvw'[i]}{case.number}")
+            leaf(shape, v.dtype, f"{'xyzuvw'[i]}{k}")
             for i, (shape, v) in enumerate(zip(shapes, case.values, strict=True))
         ]
         node = as_expr(case.example.build(*renamed))
@@ -53,8 +54,8 @@ def declared(
         expected.append((case, case.reference()))
         if not case.differentiable:
             continue
-        seed = leaf(node.shape, node.dtype, f"seed{case.number}")
-        weight = np.random.default_rng(7).uniform(-1, 1, case.reference().shape)
+        seed = leaf(node.shape, node.dtype, f"seed{k}")
+        weight = weights(7, case.reference().shape, node.dtype)
         inputs.append(seed)
         values.append(weight)
         wrt = [renamed[i] for i in case.differentiable]

@@ -9,6 +9,7 @@ from symgrad.ir.graph import Graph
 from symgrad.ir.op import OPS
 from symgrad.viz.equations import latex
 from symgrad.viz.typeset import name_latex
+from tests.ops.registry_cases import leaf
 from tests.viz.test_picture import HOSTILE, classifier
 
 
@@ -110,7 +111,7 @@ def test_every_op_is_typeset_in_balance(op: str) -> None:
     for example in OPS[op].examples:
         dtypes = example.dtypes or ("float64",) * len(example.shapes)
         args = [
-            sg.input(f"x{i}", shape, dtype=dtype)
+            leaf(shape, dtype, f"x{i}")
             for i, (shape, dtype) in enumerate(zip(example.shapes, dtypes, strict=True))
         ]
         built = example.build(*args)
