@@ -371,7 +371,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Ex
         raise DeclarationError(f"arange: start, stop and step must be finite; got {numbers}")
     kind = promote((), (float if floats else int,)) if dtype is None else as_dtype(dtype)
     if kind.kind in "bc":
-        raise DTypeError(f"arange: a range of {kind} has no meaning")
+        what = "booleans" if kind.kind == "b" else "complex numbers"
+        raise DTypeError(f"arange: a range of {what} has no meaning")
     if floats:  # 0 and 0.0, equal to Python, are not to be two nodes
         first, last, pace = (float(v) + 0.0 for v in numbers)
     return make(ARANGE, (), {"start": first, "stop": last, "step": pace, "dtype": kind})
