@@ -158,23 +158,60 @@ class Expr(Operators):
     def __bool__(self) -> bool:
         raise ExpressionUseError(
             f"the truth of {self._described()} is known only at call time, so it cannot decide a "
-            "Python `if`, `while`, `and`, `or` or `not`; use sg.where(condition, a, b) to choose "
-            "element by element, sg.cond to choose between computations, and & | ~ for logic"
+            f"Python `if`, `while`, `and`, `or`, `not` or `in`; {self._choices()}"
         )
+
+    def _choices(self) -> str:
+        """What to use where Python asked for a truth value."""
+        use = (
+            "use sg.where(condition, a, b) to choose element by element, sg.cond to choose "
+            "between computations, sg.while_loop to repeat one, and & | ~ for logic"
+        )
+        if self.op.name in ("less", "greater", "less_equal", "greater_equal"):
+            use += "; sg.maximum, sg.minimum and sg.sort take the place of max(), min(), sorted()"
+        elif self.op.name in ("equal", "not_equal"):
+            use += "; `a is b` tells whether two expressions are the same"
+        return use
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
         raise ExpressionUseError(
             f"{self._described()} has no values before the compiled function is called, so it is "
-            "no NumPy array; to join expressions use sg.stack or sg.concatenate"
+            "no NumPy array. Lists of expressions become one expression by sg.numpy.array, "
+            "sg.stack or sg.concatenate; NumPy functions that are given numbers and expressions "
+            "(np.full(3, x)) have their counterparts in sg.numpy; an array is not filled with "
+            "expressions: stack them, or write out = out.at[index].set(x) from sg.zeros"
         )
 
-    def _no_number(self) -> Any:
-        raise ExpressionUseError(
+    def _not_a(self, what: str, instead: str) -> ExpressionUseError:
+        return ExpressionUseError(
             f"{self._described()} has no value before the compiled function is called, so it is "
-            "no Python number; keep it an expression, or compile it with sg.function"
+            f"no Python {what}; {instead}. sg.function compiles expressions to a function of values"
         )
 
-    __float__ = __int__ = __index__ = __complex__ = _no_number
+    def __float__(self) -> float:
+        raise self._not_a(
+            "number. Functions of `math` have their counterparts for expressions",
+            "sg.sin for math.sin, or np.sin. An array is not filled element by element "
+            "(out[i] = x): collect the elements in a list and call sg.stack, or write "
+            "out = out.at[i].set(x) from sg.zeros",
+        )
+
+    def __complex__(self) -> complex:
+        raise self._not_a("number", "keep it an expression")
+
+    def __int__(self) -> int:
+        raise self._not_a("number", "x.astype('int64') is an expression of integers")
+
+    def __index__(self) -> int:
+        raise self._not_a(
+            "number: sizes, ranges and the indices of lists are known at declaration",
+            "an expression of integers indexes another expression (x[i]), and sg.scan repeats",
+        )
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise self._not_a("number that could be formatted", "print what a function returns")
+        return str(self)
 
     def _described(self) -> str:
         name = f"the expression {self.name!r}" if self.name else "an expression"
@@ -187,8 +224,15 @@ class Expr(Operators):
         return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Expr]:
-        for i in range(len(self)):
-            yield self[i]
+        if not self.shape:
+            raise ExpressionUseError(f"{self._described()} has no axes to iterate over")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, item: Any) -> bool:
+        raise ExpressionUseError(
+            f"whether {self._described()} contains a value is known only at call time; "
+            "sg.any(x == value) is an expression of it"
+        )
 
 
 def _first(restore: Callable[..., tuple[Expr, ...]], flat: Any) -> Expr:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,9 +22,7 @@ __all__ = [
     "input",
     "name",
     "param",
-    "spec",
     "state",
-    "trace",
     "training",
     "update",
 ]
@@ -83,57 +79,6 @@ def input(name: str, shape: Any, dtype: Any = None) -> Expr:
             "'rng' is the name of the random generator of a call; choose another"
         )
     return _leaf(INPUT, name, shape, dtype, "input")
-
-
-def spec(shape: Any, dtype: Any = None) -> tuple[Any, Any]:
-    """A shape and a dtype, for :func:`trace`.
-
-    Examples
-    --------
-    >>> import symgrad as sg
-    >>> sg.spec(("N", 3), "float32")
-    ((Dim('N'), 3), dtype('float32'))
-    """
-    return sizes.as_shape(shape), as_dtype(get_default_dtype() if dtype is None else dtype)
-
-
-def trace(fn: Callable[..., Any], *specs: Any) -> Any:
-    """Call a function of arrays on fresh inputs, named as its parameters.
-
-    Parameters
-    ----------
-    fn : callable
-        Made of NumPy functions that expressions take, without filling arrays in place.
-    *specs : from :func:`spec`
-        Shape and dtype of each argument.
-
-    Returns
-    -------
-    What `fn` returns: expressions, in whose graph the inputs are found by name.
-
-    Raises
-    ------
-    DeclarationError
-        If there are more or fewer specs than `fn` takes arguments.
-
-    Examples
-    --------
-    >>> import numpy as np, symgrad as sg
-    >>> loss = sg.trace(lambda x: np.sum(np.tanh(x) ** 2), sg.spec(("N",)))
-    >>> round(float(sg.compile(loss).evaluate({}, x=[1.0, 2.0])), 6)
-    1.509375
-    """
-    signature = inspect.signature(fn)
-    try:
-        bound = signature.bind(*specs)
-    except TypeError as error:
-        raise DeclarationError(f"trace: {fn.__qualname__}{signature}: {error}") from None
-    leaves: list[Expr] = []
-    for name, given in bound.arguments.items():
-        many = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-        for i, (shape, dtype) in enumerate(given if many else (given,)):
-            leaves.append(input(f"{name}_{i}" if many else name, shape, dtype))
-    return fn(*leaves)
 
 
 class Hashable:

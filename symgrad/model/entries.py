@@ -15,6 +15,7 @@ from symgrad.emit.equations import equations
 from symgrad.emit.literals import quoted
 from symgrad.emit.module import EntrySource, leaf_names, print_entry
 from symgrad.ir.aval import format_shape
+from symgrad.ir.config import config
 from symgrad.ir.graph import Graph, topological
 from symgrad.ir.node import Expr, as_expr, identity, make
 from symgrad.ir.op import FUNCTIONS
@@ -68,6 +69,7 @@ class Entries:
         self.style = style
         self.debug = debug
         self.optimizer = optimizer
+        self.conventions = config.current  # entries are made when they are first called
         self.tree: trees.Tree = None
         flat: list[Any] = []
         if outputs is not None:
@@ -113,7 +115,8 @@ class Entries:
         """The source of an entry, generated at the first call."""
         with self._lock:
             if name not in self.sources:
-                getattr(self, f"_make_{name}")()
+                with config.use(self.conventions):
+                    getattr(self, f"_make_{name}")()
             return self.sources[name]
 
     def parameter_sizes(self) -> list[str]:

@@ -11,7 +11,7 @@ from symgrad.ir.node import LITERAL, Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS, Example, public
 from symgrad.ops.elementwise import elementwise
 from symgrad.ops.examples import like_numpy
-from symgrad.ops.exponential import log
+from symgrad.ops.exponential import at_root, log
 from symgrad.ops.selection import where
 
 _PAIR = ((3, 4), (3, 4))
@@ -116,6 +116,8 @@ def _power_partials(out: Expr, x: Expr, y: Expr) -> tuple[Expr | None, Expr | No
     if y.op is LITERAL and not y.shape:
         p = y.attrs["value"].array
         by_x = None if p == 0 else _one(out) if p == 1 else y * x ** literal(p - 1, y.dtype)
+        if by_x is not None and 0 < p < 1:
+            by_x = at_root(x, by_x)
     else:
         by_x = where(y == 0, zero, y * x ** (y - 1))  # x^0 is constant, at 0 too
     # 0^y is 0 for all y > 0; at y = 0 it jumps, and its slope is 0 by convention

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.ir.config import config
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import FUNCTIONS, Example
 from symgrad.ops import kernels
@@ -180,9 +181,16 @@ def logaddexp2(x: Any, y: Any) -> Any:
     """log2(2^x + 2^y), without overflow; -inf with gradient 0 if both are -inf."""
 
 
+def at_root(x: Expr, slope: Expr) -> Expr:
+    """The slope of a root, which is infinite where x is 0, unless another was chosen there."""
+    if config.root_at_zero == "inf":
+        return slope
+    return FUNCTIONS["where"](x == 0, literal(0, slope.dtype), slope)  # type: ignore[no-any-return]
+
+
 @elementwise(
     formula="sqrt(x)",
-    partials=lambda out, x: (0.5 / out,),
+    partials=lambda out, x: (at_root(out, 0.5 / out),),
     numpy="np.sqrt({0})",
     latex=r"\sqrt{{{0}}}",
     dtype="sqrt",
@@ -191,12 +199,17 @@ def logaddexp2(x: Any, y: Any) -> Any:
     examples=_examples(lambda x: sqrt(x), np.sqrt, domain=_POSITIVE),
 )
 def sqrt(x: Any) -> Any:
-    """Square root; its slope at 0 is infinite."""
+    """Square root.
+
+    Notes
+    -----
+    Its slope at 0 is infinite, the true one; with ``sg.config(root_at_zero="zero")`` it is 0.
+    """
 
 
 @elementwise(
     formula="sign(x) * Abs(x)**Rational(1, 3)",
-    partials=lambda out, x: (1 / (3 * out) / out,),
+    partials=lambda out, x: (at_root(out, 1 / (3 * out) / out),),
     numpy="np.cbrt({0})",
     latex=r"\sqrt[3]{{{0}}}",
     dtype="cbrt",

@@ -10,13 +10,15 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.config import config
 from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.op import FUNCTIONS, function, register
 from symgrad.ir.size import Size
-from symgrad.ops.axes import Axes, reduced_axes
+from symgrad.ops.axes import Axes, count, reduced_axes
 from symgrad.ops.cast import astype
 from symgrad.ops.comparison import equal
 from symgrad.ops.creation import as_literal
+from symgrad.ops.cumulative import cumsum
 from symgrad.ops.reduce import (
     Reduction,
     keep,
@@ -26,7 +28,13 @@ from symgrad.ops.reduce import (
     reduction_examples,
 )
 from symgrad.ops.selection import maximum, minimum
-from symgrad.ops.shape import broadcast_to, squeeze
+from symgrad.ops.shape import (
+    broadcast_to,
+    inverse_permutation,
+    reshape,
+    squeeze,
+    transpose,
+)
 
 __all__ = ["extreme", "require_elements"]
 
@@ -66,7 +74,20 @@ def _ties(node: Expr) -> tuple[Expr, Expr]:
     """Where the extremum is taken, and in how many places for each result."""
     (x,), axes = node.args, node.attrs["axis"]
     chosen = equal(x, keep(node, node))
+    if config.ties == "first":
+        chosen = _first(chosen, axes)
     return chosen, astype(chosen.sum(axis=axes, keepdims=True), x.dtype)
+
+
+def _first(chosen: Expr, axes: Axes) -> Expr:
+    """Of the elements that are chosen along axes, the first alone."""
+    if not axes:
+        return chosen
+    others = tuple([a for a in range(chosen.ndim) if a not in axes])
+    moved = transpose(chosen, others + axes)
+    rows = reshape(moved, (*moved.shape[: len(others)], count(chosen.shape, axes)))
+    first = reshape(rows & equal(cumsum(rows, len(others)), 1), moved.shape)
+    return transpose(first, inverse_permutation(others + axes))
 
 
 def require_elements(x: Aval, axes: Axes, result: tuple[Size, ...]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from symgrad.errors import DeclarationError, DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
+from symgrad.ir.config import config
 from symgrad.ir.dtypes import is_complex
 from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
@@ -166,11 +167,22 @@ def _pairs(build: Any, reference: Any) -> tuple[Example, ...]:
 
 def _shares(x: Expr, y: Expr, x_wins: Expr, y_wins: Expr, out: Expr) -> tuple[Expr, Expr]:
     """What of the cotangent each gets: two variables that tie share, a bound gives slope 0."""
-    if x.closed or y.closed:
-        return x_wins, y_wins
-    half = literal(0.5, out.dtype)
     tie = x == y
+    if x.closed or y.closed:
+        return at_bound(tie, x_wins, out), at_bound(tie, y_wins, out)
+    if config.ties == "first":
+        return x_wins | tie, y_wins
+    half = literal(0.5, out.dtype)
     return where(tie, half, x_wins), where(tie, half, y_wins)
+
+
+def at_bound(there: Expr, slope: Expr, out: Expr) -> Expr:
+    """The slope of what is limited by a constant: 0 at the bound, unless another was chosen."""
+    if config.at_bound == 0:
+        return slope
+    if config.at_bound == 1:
+        return slope | there
+    return where(there, literal(0.5, out.dtype), slope)
 
 
 @elementwise(
@@ -236,7 +248,7 @@ def fmin(x: Any, y: Any) -> Any:
 @elementwise(
     formula="Max(x, 0)",
     # of the result, not of x, which need not be kept then
-    partials=lambda out, x: (out > 0,),
+    partials=lambda out, x: (at_bound(x == 0, out > 0, out),),
     numpy="np.maximum({0}, 0)",
     latex=r"\operatorname{{relu}}\left({0}\right)",
     dtype=lambda x: np.maximum.resolve_dtypes(
@@ -265,7 +277,7 @@ def relu(x: Any) -> Any:
 @elementwise(
     formula="Min(Max(x, low), high)",
     partials=lambda out, x, low, high: (
-        (x > low) & (x < high),
+        at_bound((x == low) | (x == high), (x > low) & (x < high), out),
         (low > x) & (low < high),
         (high < x) | (high < low),
     ),
