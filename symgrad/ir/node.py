@@ -163,6 +163,11 @@ class Expr(Operators):
 
     def _choices(self) -> str:
         """What to use where Python asked for a truth value."""
+        if self.args and all([arg.op in (LITERAL, SIZE) for arg in self.args]):
+            return (
+                "it tells of a symbolic size, which is known only when the function is called; "
+                "sg.arange, sg.zeros and the like take one where NumPy's own cannot"
+            )
         use = (
             "use sg.where(condition, a, b) to choose element by element, sg.cond to choose "
             "between computations, sg.while_loop to repeat one, and & | ~ for logic"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from symgrad.errors import ExpressionUseError
-from symgrad.ir.absent import METHODS, advice
-from symgrad.ir.op import FUNCTIONS, NAMESPACES
-from symgrad.ir.ufunc_methods import call_method
+from symgrad.ir.absent import METHODS
+from symgrad.ir.dispatch import call_function, call_ufunc, supported
+from symgrad.ir.op import FUNCTIONS
 
 if TYPE_CHECKING:
     from symgrad.ir.node import Expr
@@ -33,29 +29,10 @@ class Operators:
     __array_priority__ = 1000
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-        options = _refuse(name, kwargs)
-        if method != "__call__":
-            return call_method(ufunc, method, args, options)
-        fn = FUNCTIONS.get(ufunc.__name__)
-        if fn is None:
-            raise ExpressionUseError(f"{name} is not available for expressions")
-        dtype = options.pop("dtype", None)
-        if options:
-            raise ExpressionUseError(f"{name}: {', '.join(options)} is not for expressions")
-        if dtype is not None:  # what it computes in
-            args = tuple([_call("asarray", arg, dtype) for arg in args])
-        return fn(*args)
+        return call_ufunc(ufunc, method, args, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        space = func.__module__.removeprefix("numpy").lstrip(".")
-        name = f"np.{space}.{func.__name__}" if space else f"np.{func.__name__}"
-        fn = NAMESPACES.get(space, {}).get(func.__name__) or FUNCTIONS.get(func.__name__)
-        if fn is None:
-            raise ExpressionUseError(
-                f"{name} is not available for expressions" + advice(func.__name__)
-            )
-        return fn(*args, **_refuse(name, dict(kwargs), fn))
+        return call_function(func, args, kwargs)
 
     # ---- operators
 
@@ -143,6 +120,18 @@ class Operators:
     def __abs__(self) -> Expr:
         return _call("absolute", self)
 
+    def __round__(self, ndigits: int | None = None) -> Expr:
+        return _call("round", self, ndigits or 0)
+
+    def __trunc__(self) -> Expr:
+        return _call("trunc", self)
+
+    def __floor__(self) -> Expr:
+        return _call("floor", self)
+
+    def __ceil__(self) -> Expr:
+        return _call("ceil", self)
+
     def __lt__(self, other: Any) -> Expr:
         return _call("less", self, other)
 
@@ -156,10 +145,10 @@ class Operators:
         return _call("greater_equal", self, other)
 
     def __eq__(self, other: Any) -> Expr:  # type: ignore[override]
-        return _call("equal", self, other)
+        return NotImplemented if other is None else _call("equal", self, other)
 
     def __ne__(self, other: Any) -> Expr:  # type: ignore[override]
-        return _call("not_equal", self, other)
+        return NotImplemented if other is None else _call("not_equal", self, other)
 
     def __getitem__(self, index: Any) -> Expr:
         return _call("getitem", self, index)
@@ -168,6 +157,12 @@ class Operators:
         raise ExpressionUseError(
             "an expression cannot be assigned to in place: expressions are immutable; "
             "use x = x.at[index].set(value) or x = x.at[index].add(value)"
+        )
+
+    def __delitem__(self, index: Any) -> None:
+        raise ExpressionUseError(
+            "an expression cannot lose elements in place: expressions are immutable; "
+            "use x = sg.delete(x, index)"
         )
 
     # ---- methods, as arrays have them
@@ -299,15 +294,16 @@ class Operators:
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
         return _call("diagonal", self, offset, axis1, axis2)
 
-    def reshape(self, *shape: Any) -> Expr:
+    def reshape(self, *shape: Any, order: str = "C", copy: Any = None) -> Expr:
+        supported("x.reshape", {"order": order}, {})
         return _call("reshape", self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self, order: str = "C") -> Expr:
-        _refuse(".ravel", {"order": order})
+        supported("x.ravel", {"order": order}, {})
         return _call("reshape", self, (-1,))
 
     def flatten(self, order: str = "C") -> Expr:
-        _refuse(".flatten", {"order": order})
+        supported("x.flatten", {"order": order}, {})
         return _call("reshape", self, (-1,))
 
     def transpose(self, *axes: Any) -> Expr:
@@ -341,6 +337,7 @@ class Operators:
 
     def copy(self, order: str = "C") -> Expr:
         """The expression itself: nothing changes it."""
+        supported("x.copy", {"order": order}, {})
         return self  # type: ignore[return-value]
 
 
@@ -355,33 +352,6 @@ def _without(name: str, why: str) -> Callable[..., Any]:
 
 for _name, _why in METHODS.items():
     setattr(Operators, _name, _without(_name, _why))
-
-
-def _refuse(
-    name: str, kwargs: dict[str, Any], fn: Callable[..., Any] | None = None
-) -> dict[str, Any]:
-    """Drop NumPy's defaults from `kwargs`; what changes memory is refused, and what `fn` lacks."""
-    for key in ("out", "where", "casting", "subok", "order", "signature", "overwrite_input"):
-        value = kwargs.get(key)
-        plain = value is None or value is np._NoValue or value is _DEFAULTS.get(key)
-        if plain or (key == "order" and value in _ORDERS):
-            kwargs.pop(key, None)
-        elif key not in _parameters(fn):
-            raise ExpressionUseError(
-                f"{name}(..., {key}=...) is not available for expressions, which are immutable"
-                + ("; use sg.where(mask, a, b)" if key == "where" else "")
-            )
-    return {k: v for k, v in kwargs.items() if v is not np._NoValue}
-
-
-_DEFAULTS = {"where": True, "overwrite_input": False}
-#: memory orders that ask for nothing but C order
-_ORDERS = ("C", "K", "A")
-
-
-@lru_cache(maxsize=1024)
-def _parameters(fn: Callable[..., Any] | None) -> frozenset[str]:
-    return frozenset() if fn is None else frozenset(inspect.signature(fn).parameters)
 
 
 def _call(name: str, *args: Any, **kwargs: Any) -> Expr:

@@ -174,7 +174,8 @@ class Dim(Polynomial):
     def __int__(self) -> int:
         raise DTypeError(
             f"size {self} is symbolic: its value is only known at call time "
-            f"(int(), range() and a Python loop need a static size)"
+            f"(int(), range() and a Python loop need a static size; sg.zeros, sg.arange, sg.vmap "
+            f"and operations on whole arrays take a symbolic one)"
         )
 
     __index__ = __int__

@@ -196,7 +196,7 @@ def masked(x: Any) -> Any:
     [
         (filled, ["sg.stack", ".at[i].set", "out[i] = x[i] * 2"]),
         (filled_by_rows, ["sg.stack", "out.at[index].set"]),
-        # (in_place, ["np.add", "a = a + x"]),
+        (in_place, ["np.add", "a = a + x"]),
         (written, ["immutable", "x.at[index].set"]),
         (branch, ["sg.where", "sg.cond"]),
         (loop, ["sg.while_loop"]),
