@@ -4,7 +4,7 @@
 
 import numpy as np
 
-__all__ = ["euclidean_norm", "overlap_add", "recurrence", "recurrence_in_blocks"]
+__all__ = ["euclidean_norm", "recurrence", "recurrence_in_blocks"]
 
 
 def recurrence(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
@@ -37,20 +37,6 @@ def recurrence_in_blocks(factors: np.ndarray, rows: np.ndarray) -> int:
         y[i] += scale[i] * y[i - 1, -1]
     rows[: count * length] = y.reshape(count * length, *rows.shape[1:])
     return count * length
-
-
-def overlap_add(windows: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:
-    """Windows that slide along axes, one element at a time, added where they overlap.
-
-    The axes of the windows are the last ones, in the order of `axes`.
-    """
-    out = np.zeros(shape, windows.dtype)
-    for offsets in np.ndindex(*windows.shape[windows.ndim - len(axes) :]):
-        place = [slice(None)] * len(shape)
-        for axis, start in zip(axes, offsets, strict=True):
-            place[axis] = slice(start, start + windows.shape[axis])
-        out[tuple(place)] += windows[(..., *offsets)]
-    return out
 
 
 def euclidean_norm(

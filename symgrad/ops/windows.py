@@ -15,12 +15,13 @@ from symgrad.ir.node import Check, Expr, as_expr, make, require, require_equal
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ir.size import Size, as_shape, lower_bound
 from symgrad.ops.axes import Axes
-from symgrad.ops.axis_kernels import overlap_add
-from symgrad.ops.shape import given, normalize_axis
+from symgrad.ops.shape import axes_index, given, normalize_axis
+from symgrad.ops.window_kernels import overlap_add, place
 
-__all__ = ["sliding_window_view"]
+__all__ = ["overlapping", "sliding_window_view", "windows_of"]
 
 Shape = tuple[Size, ...]
+Steps = tuple[int, ...]
 _view = np.lib.stride_tricks.sliding_window_view
 
 
@@ -34,7 +35,10 @@ def _example(shape: tuple[int, ...], window: Any, axis: Any = None) -> Example:
 
 @register
 class SlidingWindowView(Op):
-    """Every window of an array, its axes last; no axis has two."""
+    """Windows of an array, their axes last; no axis has two.
+
+    Along each axis they start `stride` elements apart, and their elements stand `dilation` apart.
+    """
 
     name = "sliding_window_view"
     takes_complex = True
@@ -47,22 +51,29 @@ class SlidingWindowView(Op):
         _example((3,), 3),
         _example((3, 4), 1, 0),
         _example((5,), (2, 3), (0, 0)),
+        Example(
+            lambda x: windows_of(x, (2, 3), (1, 2), (2, 1), (1, 2)),
+            lambda x: _view(x, (2, 5), (1, 2))[:, ::2, :, :, ::2],
+            ((2, 5, 7),),
+        ),
     )
 
-    def aval(self, x: Aval, *, window: Shape, axes: Axes) -> Aval:
+    def aval(self, x: Aval, *, window: Shape, axes: Axes, stride: Steps, dilation: Steps) -> Aval:
         sizes = list(x.shape)
-        for size, axis in zip(window, axes, strict=True):
-            low = lower_bound(sizes[axis] - size)
+        for size, axis, step, gap in zip(window, axes, stride, dilation, strict=True):
+            extent = _extent(size, gap)
+            low = lower_bound(sizes[axis] - extent)
             if low is None or low < 0:
-                reason = f"a window of {size} on axis {axis} of {format_shape(x.shape)}"
-                if isinstance(sizes[axis], int) and isinstance(size, int):
+                reason = f"a window of {extent} on axis {axis} of {format_shape(x.shape)}"
+                if isinstance(sizes[axis], int) and isinstance(extent, int):
                     raise ShapeError(f"{reason}: it does not fit")
-                require(Check(size, "<=", sizes[axis], reason))
-            sizes[axis] = sizes[axis] - size + 1
+                require(Check(extent, "<=", sizes[axis], reason))
+            sizes[axis] = (sizes[axis] - extent) // step + 1
         return Aval((*sizes, *window), x.dtype)
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
-        attrs = {"shape": node.args[0].shape, "axes": node.attrs["axes"]}
+        attrs = {"shape": node.args[0].shape, **node.attrs}
+        del attrs["window"]
         return (make(OPS["overlap_add"], (ct,), attrs),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
@@ -73,7 +84,10 @@ class SlidingWindowView(Op):
         return make(self, args, {**node.attrs, "axes": axes})
 
     def numpy(self, node: Expr, *args: Code) -> Code:
-        window, axes = node.attrs["window"], node.attrs["axes"]
+        axes, stride, dilation = (node.attrs[key] for key in ("axes", "stride", "dilation"))
+        window = tuple([
+            _extent(size, gap) for size, gap in zip(node.attrs["window"], dilation, strict=True)
+        ])  # fmt: skip
         options: dict[str, Any] = {}
         if len(axes) == 1:
             size: Any = window[0]
@@ -84,7 +98,12 @@ class SlidingWindowView(Op):
             if axes != tuple(range(node.args[0].ndim)):
                 options = {"axis": axes}
         name = "np.lib.stride_tricks.sliding_window_view"
-        return Code.call(name, args[0], str(size), **options)
+        code = Code.call(name, args[0], str(size), **options)
+        steps = [1] * node.args[0].ndim
+        for axis, step in zip(axes, stride, strict=True):
+            steps[axis] = step
+        parts = [":" if step == 1 else f"::{step}" for step in (*steps, *dilation)]
+        return Code.subscript(code, axes_index(parts)) if set(parts) != {":"} else code
 
     def is_view(self, node: Expr) -> bool:
         return True
@@ -96,19 +115,24 @@ class SlidingWindowView(Op):
         return 0
 
 
-def _overlapping(windows: Expr, axis: int) -> Expr:
+def _extent(size: Size, dilation: int) -> Size:
+    """How many elements a window reaches over."""
+    return dilation * (size - 1) + 1
+
+
+def _overlap(windows: Expr, axis: int, stride: int, dilation: int) -> Expr:
     shape = list(windows.shape[:-1])
-    shape[axis] = shape[axis] + windows.shape[-1] - 1
-    return make(OPS["overlap_add"], (windows,), {"shape": tuple(shape), "axes": (axis,)})
+    shape[axis] = (shape[axis] - 1) * stride + _extent(windows.shape[-1], dilation)
+    return overlapping(windows, tuple(shape), (axis,), (stride,), (dilation,))
 
 
-def _added(w: Any) -> Any:
+def _added(w: Any, stride: int, dilation: int) -> Any:
     """The definition, along one axis."""
-    if not len(w):
+    if not w.size:
         raise ValueError("no windows")
-    out = np.zeros(len(w) + w.shape[1] - 1, w.dtype)
+    out = np.zeros((len(w) - 1) * stride + (w.shape[1] - 1) * dilation + 1, w.dtype)
     for i, j in np.ndindex(*w.shape):
-        out[i + j] += w[i, j]
+        out[i * stride + j * dilation] += w[i, j]
     return out
 
 
@@ -120,38 +144,71 @@ class OverlapAdd(Op):
     takes_complex = True
     expensive = True
     examples = (
-        Example(lambda w: _overlapping(w, 0), lambda w: _added(w), ((4, 3),)),
+        Example(lambda w: _overlap(w, 0, 1, 1), lambda w: _added(w, 1, 1), ((4, 3),)),
+        Example(lambda w: _overlap(w, 0, 2, 3), lambda w: _added(w, 2, 3), ((4, 3),)),
         Example(
-            lambda w: _overlapping(w, 1),
-            lambda w: np.stack([_added(row) for row in w]),
+            lambda w: _overlap(w, 1, 3, 1),
+            lambda w: np.stack([_added(row, 3, 1) for row in w]),
             ((3, 4, 2),),
         ),
     )
 
-    def aval(self, windows: Aval, *, shape: Shape, axes: Axes) -> Aval:
+    def aval(
+        self, windows: Aval, *, shape: Shape, axes: Axes, stride: Steps, dilation: Steps
+    ) -> Aval:
         window = windows.shape[windows.ndim - len(axes) :]
-        for size, axis in zip(window, axes, strict=True):
-            require_equal(windows.shape[axis], shape[axis] - size + 1, f"windows on axis {axis}")
+        for size, axis, step, gap in zip(window, axes, stride, dilation, strict=True):
+            count = (shape[axis] - _extent(size, gap)) // step + 1
+            require_equal(windows.shape[axis], count, f"windows on axis {axis}")
         return Aval(shape, windows.dtype)
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         axes = node.attrs["axes"]
         window = node.args[0].shape[node.args[0].ndim - len(axes) :]
-        return (make(OPS["sliding_window_view"], (ct,), {"window": window, "axes": axes}),)
+        attrs = {"window": window, **node.attrs}
+        del attrs["shape"]
+        return (make(OPS["sliding_window_view"], (ct,), attrs),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         return make(self, (given(tangents[0]),), node.attrs)
 
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
         axes = tuple([axis + 1 for axis in node.attrs["axes"]])
-        return make(self, args, {"shape": (args[0].shape[0], *node.shape), "axes": axes})
+        shape = (args[0].shape[0], *node.shape)
+        return make(self, args, {**node.attrs, "shape": shape, "axes": axes})
 
     def numpy(self, node: Expr, *args: Code) -> Code:
-        shape = format_shape(node.attrs["shape"])
-        return Code.call("overlap_add", args[0], shape, format_shape(node.attrs["axes"]))
+        texts = [format_shape(node.attrs[k]) for k in ("shape", "axes", "stride", "dilation")]
+        return Code.call("overlap_add", args[0], *texts)
 
     def prelude(self) -> tuple[Callable[..., Any], ...]:
-        return (overlap_add,)
+        return (place, overlap_add)
+
+    def latex(self, node: Expr, *args: str) -> str:
+        return rf"\operatorname{{overlap}}\left({args[0]}\right)"
+
+
+def windows_of(
+    x: Expr, window: Shape, axes: Axes, stride: Steps | None = None, dilation: Steps | None = None
+) -> Expr:
+    """Windows along axes, no axis twice; their own axes are the last ones."""
+    ones = (1,) * len(axes)
+    attrs = {
+        "window": window,
+        "axes": axes,
+        "stride": stride or ones,
+        "dilation": dilation or ones,
+    }
+    return make(OPS["sliding_window_view"], (x,), attrs)
+
+
+def overlapping(
+    windows: Expr, shape: Shape, axes: Axes, stride: Steps | None, dilation: Steps | None
+) -> Expr:
+    """The transpose of :func:`windows_of`: windows added where they overlap."""
+    ones = (1,) * len(axes)
+    attrs = {"shape": shape, "axes": axes, "stride": stride or ones, "dilation": dilation or ones}
+    return make(OPS["overlap_add"], (windows,), attrs)
 
 
 @function
@@ -184,9 +241,8 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Expr:
             f"sliding_window_view: {len(window)} sizes of a window for {len(axes)} axes"
         )
     if len(set(axes)) == len(axes):
-        return make(OPS["sliding_window_view"], (x,), {"window": window, "axes": axes})
+        return windows_of(x, window, axes)
     windows: Expr = x
     for size, along in zip(window, axes, strict=True):  # windows of windows
-        attrs = {"window": (size,), "axes": (along,)}
-        windows = make(OPS["sliding_window_view"], (windows,), attrs)
+        windows = windows_of(windows, (size,), (along,))
     return windows
