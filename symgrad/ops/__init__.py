@@ -42,6 +42,7 @@ FAMILIES = (
     "complex",
     "fft_grid",
     "fft",
+    "patches",
     "window_product",
     "convolution",
     "conv_transpose",

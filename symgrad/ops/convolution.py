@@ -18,6 +18,7 @@ from symgrad.ir.size import Size, exact_quotient, product
 from symgrad.ops.conv_examples import CONV1D, CONV2D
 from symgrad.ops.linalg import matmul
 from symgrad.ops.padding import pad
+from symgrad.ops.patches import patches_of
 from symgrad.ops.shape import moveaxis, reshape, transpose
 from symgrad.ops.spatial import Pairs, channels_first, from_last, pairs_of, steps_of, to_last
 from symgrad.ops.window_product import window_product
@@ -51,11 +52,10 @@ def _conv(
     extents = tuple([d * (w - 1) + 1 for w, d in zip(window, gaps, strict=True)])
     pairs = pairs_of(name, padding, x.shape[1:-1], extents, strides)
     x = _padded(x, pairs)
-    space = tuple(range(1, 1 + rank))
-    windows = windows_of(x, window, space, strides, gaps)  # (batch, *space, channels, *window)
     if isinstance(inputs, int) and inputs == 1 and count > 1:
+        windows = windows_of(x, window, tuple(range(1, 1 + rank)), strides, gaps)
         return from_last(_depthwise(windows, k, rank), first)
-    return from_last(_grouped(windows, k, rank, count), first)
+    return from_last(_grouped(patches_of(x, window, strides, gaps), k, rank, count), first)
 
 
 def last_kernel(name: str, k: Expr, first: bool, rank: int) -> Expr:
@@ -82,21 +82,18 @@ def _padded(x: Expr, pairs: Pairs) -> Expr:
     return pad(x, ((0, 0), *pairs, (0, 0)))
 
 
-def _grouped(windows: Expr, k: Expr, rank: int, groups: int) -> Expr:
+def _grouped(rows: Expr, k: Expr, rank: int, groups: int) -> Expr:
     """Windows times the kernel, a matrix product for each group."""
-    lead, window = windows.shape[: 1 + rank], windows.shape[2 + rank :]
-    inputs, outputs = k.shape[rank:]
-    rows = moveaxis(windows, 1 + rank, -1)  # (batch, *space, *window, channels)
+    lead = rows.shape[: 1 + rank]
+    *window, inputs, outputs = k.shape
+    size, each = product((*window, inputs)), outputs // groups
     if groups == 1:
-        size = product((*window, inputs))
         out = matmul(reshape(rows, (product(lead), size)), reshape(k, (size, outputs)))
         return reshape(out, (*lead, outputs))
-    size, each = product((*window, inputs)), outputs // groups
     rows = reshape(rows, (*rows.shape[:-1], groups, inputs))
     rows = reshape(moveaxis(rows, -2, 0), (groups, product(lead), size))
     k = reshape(moveaxis(reshape(k, (*k.shape[:-1], groups, each)), -2, 0), (groups, size, each))
-    out = reshape(moveaxis(matmul(rows, k), 0, 1), (*lead, outputs))
-    return out
+    return reshape(moveaxis(matmul(rows, k), 0, 1), (*lead, outputs))
 
 
 def _depthwise(windows: Expr, k: Expr, rank: int) -> Expr:

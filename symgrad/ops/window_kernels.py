@@ -2,13 +2,12 @@
 
 # mypy: disable-error-code="no-any-return"
 
-from collections.abc import Iterator
-
 import numpy as np
 
 __all__ = [
     "first_extreme",
     "overlap_add",
+    "patches",
     "place",
     "pooled",
     "spread_to_first",
@@ -72,16 +71,20 @@ def first_extreme(
     window: tuple[int, ...],
     axes: tuple[int, ...],
     stride: tuple[int, ...],
-) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
+) -> list[tuple[tuple[slice, ...], np.ndarray]]:
     """For each offset in a window: its place in `x`, and which results it is the first to give."""
     ones, counts = (1,) * len(axes), tuple([y.shape[axis] for axis in axes])
-    waiting = np.ones(y.shape, bool)
+    waiting, undefined = np.ones(y.shape, bool), bool(np.isnan(y).any())
+    firsts = []
     for offsets in np.ndindex(*window):
         index = place(offsets, axes, counts, stride, ones)
-        part = x[index]
-        found = ((part == y) | (part != part)) & waiting
-        waiting &= ~found
-        yield index, found
+        found = x[index] == y
+        if undefined:
+            found |= np.isnan(x[index])
+        found &= waiting
+        waiting ^= found
+        firsts.append((index, found))
+    return firsts
 
 
 def spread_to_first(
@@ -94,8 +97,12 @@ def spread_to_first(
 ) -> np.ndarray:
     """`ct` added to zeros at the element of each window that is first to have its extreme `y`."""
     out = np.zeros(x.shape, ct.dtype)
+    apart = all(step >= size for step, size in zip(stride, window, strict=True))
     for index, found in first_extreme(x, y, window, axes, stride):
-        out[index] += np.where(found, ct, 0)
+        if apart:
+            np.copyto(out[index], ct, where=found)
+        else:
+            out[index] += np.where(found, ct, 0)
     return out
 
 
@@ -112,3 +119,25 @@ def taken_from_first(
     for index, found in first_extreme(x, y, window, axes, stride):
         np.copyto(out, t[index], where=found)
     return out
+
+
+def patches(
+    x: np.ndarray, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> np.ndarray:
+    """Windows of (batch, *space, channels) as (batch, *places, *window, channels)."""
+    axes = tuple(range(1, 1 + len(window)))
+    extents = tuple([(w - 1) * gap + 1 for w, gap in zip(window, dilation, strict=True)])
+    if x.shape[-1] == 1:  # whole rows of a channel are longer than rows of a window
+        counts = tuple(
+            [
+                (x.shape[axis] - extent) // step + 1
+                for axis, extent, step in zip(axes, extents, stride, strict=True)
+            ]
+        )
+        out = np.empty((len(x), *counts, *window, 1), x.dtype)
+        for offsets in np.ndindex(*window):
+            out[(..., *offsets, slice(None))] = x[place(offsets, axes, counts, stride, dilation)]
+        return out
+    view = np.lib.stride_tricks.sliding_window_view(x, extents, axes)
+    steps = [slice(None, None, step) for step in (*stride, 1, *dilation)]
+    return np.ascontiguousarray(np.moveaxis(view[(slice(None), *steps)], 1 + len(axes), -1))

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
-from symgrad.ir.node import Check, Expr, as_expr, make, require
+from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, register
-from symgrad.ir.size import Size, lower_bound
 from symgrad.ops.axes import Axes
 from symgrad.ops.creation import ones
 from symgrad.ops.shape import broadcast_to, expand_dims, given
@@ -24,7 +22,7 @@ from symgrad.ops.window_kernels import (
     spread_to_first,
     taken_from_first,
 )
-from symgrad.ops.windows import overlapping
+from symgrad.ops.windows import overlapping, window_counts
 
 __all__ = ["WindowMax", "WindowSum"]
 
@@ -52,19 +50,6 @@ class Pool(Op):
         return int(count)
 
 
-def _pooled_shape(x: Aval, window: Steps, axes: Axes, stride: Steps) -> tuple[Size, ...]:
-    sizes = list(x.shape)
-    for axis, size, step in zip(axes, window, stride, strict=True):
-        low = lower_bound(sizes[axis] - size)
-        if low is None or low < 0:
-            reason = f"a window of {size} on axis {axis} of {format_shape(x.shape)}"
-            if isinstance(sizes[axis], int):
-                raise ShapeError(f"{reason}: it does not fit")
-            require(Check(size, "<=", sizes[axis], reason))
-        sizes[axis] = (sizes[axis] - size) // step + 1
-    return tuple(sizes)
-
-
 class Folded(Pool):
     """A ufunc over the elements of each window."""
 
@@ -72,7 +57,11 @@ class Folded(Pool):
     kernel = "pooled"
 
     def aval(self, x: Aval, *, window: Steps, axes: Axes, stride: Steps) -> Aval:
-        return Aval(_pooled_shape(x, window, axes, stride), x.dtype)
+        sizes = list(x.shape)
+        counts = window_counts(x, window, axes, stride, (1,) * len(axes))
+        for axis, count in zip(axes, counts, strict=True):
+            sizes[axis] = count
+        return Aval(tuple(sizes), x.dtype)
 
     def numpy(self, node: Expr, *args: Code) -> Code:
         return super().numpy(node, Code(f"np.{self.ufunc}"), *args)

@@ -18,7 +18,7 @@ from symgrad.ops.axes import Axes
 from symgrad.ops.shape import axes_index, given, normalize_axis
 from symgrad.ops.window_kernels import overlap_add, place
 
-__all__ = ["overlapping", "sliding_window_view", "windows_of"]
+__all__ = ["overlapping", "sliding_window_view", "window_counts", "windows_of"]
 
 Shape = tuple[Size, ...]
 Steps = tuple[int, ...]
@@ -31,6 +31,23 @@ def _example(shape: tuple[int, ...], window: Any, axis: Any = None) -> Example:
         lambda x: _view(x, window, axis),
         (shape,),
     )
+
+
+def window_counts(
+    x: Aval, window: Shape, axes: Axes, stride: Steps, dilation: Steps
+) -> tuple[Size, ...]:
+    """How many windows there are along each axis: one at least, which is checked."""
+    counts = []
+    for size, axis, step, gap in zip(window, axes, stride, dilation, strict=True):
+        have, extent = x.shape[axis], _extent(size, gap)
+        low = lower_bound(have - extent)
+        if low is None or low < 0:
+            reason = f"a window of {extent} on axis {axis} of {format_shape(x.shape)}"
+            if isinstance(have, int) and isinstance(extent, int):
+                raise ShapeError(f"{reason}: it does not fit")
+            require(Check(extent, "<=", have, reason))
+        counts.append((have - extent) // step + 1)
+    return tuple(counts)
 
 
 @register
@@ -60,15 +77,8 @@ class SlidingWindowView(Op):
 
     def aval(self, x: Aval, *, window: Shape, axes: Axes, stride: Steps, dilation: Steps) -> Aval:
         sizes = list(x.shape)
-        for size, axis, step, gap in zip(window, axes, stride, dilation, strict=True):
-            extent = _extent(size, gap)
-            low = lower_bound(sizes[axis] - extent)
-            if low is None or low < 0:
-                reason = f"a window of {extent} on axis {axis} of {format_shape(x.shape)}"
-                if isinstance(sizes[axis], int) and isinstance(extent, int):
-                    raise ShapeError(f"{reason}: it does not fit")
-                require(Check(extent, "<=", sizes[axis], reason))
-            sizes[axis] = (sizes[axis] - extent) // step + 1
+        for axis, count in zip(axes, window_counts(x, window, axes, stride, dilation), strict=True):
+            sizes[axis] = count
         return Aval((*sizes, *window), x.dtype)
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:

@@ -49,6 +49,15 @@ NEEDS_STATIC: dict[tuple[str, int], str] = {
     ("hsplit", 1): "a symbolic size cannot be proved a multiple of 3",
     ("vsplit", 0): "a symbolic size cannot be proved a multiple of 2",
     **{("delete", i): "positions on an axis of unknown size" for i in range(4)},
+    **{
+        key: "a symbolic number of channels cannot be proved a multiple of the groups"
+        for key in (
+            ("conv1d", 3),
+            *(("conv2d", i) for i in (5, 6, 7)),
+            ("conv1d_transpose", 3),
+            *(("conv2d_transpose", i) for i in (4, 5)),
+        )
+    },
     **{("insert", i): "positions on an axis of unknown size" for i in range(6)},
 }
 
