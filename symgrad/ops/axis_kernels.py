@@ -27,7 +27,7 @@ def recurrence_in_blocks(factors: np.ndarray, rows: np.ndarray) -> int:
         return 0
     y = rows[: count * length].reshape(count, length, *rows.shape[1:]).copy()
     scale = np.array(factors[: count * length], y.dtype).reshape(y.shape)
-    range_ = np.abs(np.frexp(scale)[1]).sum(axis=1)
+    range_ = np.abs(np.frexp(np.abs(scale))[1]).sum(axis=1)
     if not (range_ < np.finfo(y.dtype).maxexp - 4).all() or not np.isfinite(scale).all():
         return 0
     for j in range(1, length):

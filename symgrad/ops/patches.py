@@ -25,6 +25,7 @@ class Patches(Op):
     """Windows of (batch, *space, channels) as (batch, *places, *window, channels), copied."""
 
     name = "patches"
+    takes_complex = True
     examples = (
         Example(
             lambda x: patches_of(x, (2, 3), (1, 1), (1, 1)),

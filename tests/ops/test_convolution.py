@@ -121,7 +121,7 @@ def test_a_window_that_does_not_fit() -> None:
         (lambda x, k: sg.conv2d(x, k, padding="full"), "padding is 'valid', 'same'"),
         (lambda x, k: sg.conv2d(x, k, padding=(1, 2, 3)), "padding needs one width"),
         (lambda x, k: sg.conv2d(x, k, data_format="HWCN"), "data_format is"),
-        (lambda x, k: sg.conv2d_transpose(k, k.mT, output_padding=1), "below the stride"),
+        (lambda x, k: sg.conv2d_transpose(x, k.mT, output_padding=1), "below the stride"),
         (lambda x, k: sg.max_pool2d(x, 2, padding=2), "nothing in them"),
     ],
 )

@@ -100,6 +100,12 @@ def test_recurrence_where_products_of_factors_leave_the_range() -> None:
     np.testing.assert_array_equal(recurrence(a, b, 0), b)
 
 
+def test_recurrence_of_complex_numbers() -> None:
+    rng = np.random.default_rng(3)
+    a, b = (rng.uniform(-0.7, 0.7, 300) + 1j * rng.uniform(-0.7, 0.7, 300) for _ in range(2))
+    np.testing.assert_allclose(recurrence(a, b, 0), by_steps(a, b), rtol=0, atol=1e-13)
+
+
 def test_recurrence_of_booleans() -> None:
     a = np.random.default_rng(2).random(500) < 0.9
     b = np.ones(500)
