@@ -7,6 +7,7 @@ stable, and generates source that a person can read, keep and ship. See ``docs/`
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -67,8 +68,13 @@ def __getattr__(name: str) -> Any:
     else:
         importlib.import_module("symgrad.ops")
         from symgrad.ir.absent import advice
-        from symgrad.ir.op import FUNCTIONS
+        from symgrad.ir.op import FUNCTIONS, NAMESPACES
 
+        if name in NAMESPACES and name not in FUNCTIONS:
+            value = ModuleType(f"symgrad.{name}", f"The functions of ``sg.{name}``.")
+            vars(value).update(NAMESPACES[name])
+            globals()[name] = value
+            return value
         if name not in FUNCTIONS:
             raise AttributeError(f"module 'symgrad' has no attribute {name!r}" + advice(name))
         value = FUNCTIONS[name]
@@ -78,6 +84,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     importlib.import_module("symgrad.ops")
-    from symgrad.ir.op import FUNCTIONS
+    from symgrad.ir.op import FUNCTIONS, NAMESPACES
 
-    return sorted({*globals(), *_LAZY, *_MODULES, *FUNCTIONS})
+    return sorted({*globals(), *_LAZY, *_MODULES, *FUNCTIONS, *NAMESPACES})

@@ -6,7 +6,7 @@ import builtins
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -21,8 +21,9 @@ from symgrad.emit.signature import Signature
 from symgrad.errors import CompileError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.graph import Graph
+from symgrad.ir.imports import bound_names
 from symgrad.ir.node import LITERAL, Expr
-from symgrad.ir.op import OPS
+from symgrad.ir.op import OPS, Op
 from symgrad.ir.size import Dim, Size, symbols_in
 from symgrad.plan.program import Entry, Loop, Program
 
@@ -37,6 +38,7 @@ __all__ = [
 
 _ERRORS = ("ShapeError", "DTypeError", "CompileError", "NonFiniteError")
 _TABLES = ("PARAMS", "STATES")
+_WIDTH = 96
 _BASE_RESERVED = frozenset(
     {"np", "base64", "threading", "params", "opt_state", "rng", "key", "residuals", "cotangent"}
     | {"grads", "arrays", "states", "slots"}
@@ -73,6 +75,8 @@ class EntrySource:
         Literal arrays.
     helpers : dict of str to str
         Functions that were generated with it.
+    imports : set of str
+        Import statements besides that of NumPy.
     arguments : dict of str to str
         Name of an input -> that of the argument.
     """
@@ -83,13 +87,21 @@ class EntrySource:
     kernels: dict[str, Callable[..., Any]] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     helpers: dict[str, str] = field(default_factory=dict)
+    imports: set[str] = field(default_factory=set)
     arguments: dict[str, str] = field(default_factory=dict)
 
 
 @cache
 def _kernel_names() -> frozenset[str]:
     """What kernels, and the functions that they call, are named."""
-    return frozenset(n for op in OPS.values() for k in op.prelude() for n in k.__globals__)
+    kernels = {n for op in OPS.values() for k in op.prelude() for n in k.__globals__}
+    return frozenset(kernels | {n for op in OPS.values() for n in _imported_names(op)})
+
+
+def _imported_names(op: Op) -> Iterator[str]:
+    """What the imports of an op bind."""
+    for statement in op.imports():
+        yield from bound_names(statement)
 
 
 def entry_name(name: str) -> str:
@@ -124,8 +136,9 @@ def leaf_names(leaves: Iterable[Expr], declared: Graph) -> dict[Expr, str]:
 
 def _context(entry: Entry, names: dict[Expr, str]) -> Context:
     symbols = symbols_in(*[node.shape for node in entry.nodes()])
-    # the kernels of every op that could be called keep their names
+    # the kernels of every op that could be called, and what is imported, keep their names
     kernels = {k.__name__ for node in entry.nodes() for k in node.op.prelude()}
+    kernels.update(name for node in entry.nodes() for name in _imported_names(node.op))
     reserved = {*_BASE_RESERVED, *kernels, *_slot_names(entry.slots)}
     context = Context(reserved, leaf_names=dict(names))
     for symbol in sorted(symbols & (context.reserved | set(dir(builtins)))):
@@ -247,6 +260,7 @@ def print_entry(
         context.kernels,
         dict(context.constants.values()),
         helpers,
+        context.imports,
         {str(x.attrs["name"]): context.leaf_names[x] for x in entry.inputs},
     )
 
@@ -397,7 +411,7 @@ def runtime_source(
     for entry in entries:
         helpers.update(entry.helpers)
     parts += [text.rstrip() for text in helpers.values()]
-    imports = ["import numpy as np"]
+    imports = ["import numpy as np", *sorted({one for e in entries for one in e.imports})]
     if "_kept" in used:
         imports.insert(0, "import threading\n")
     body = "\n\n\n".join(parts)
@@ -424,11 +438,30 @@ def _closure(kernels: dict[str, Callable[..., Any]]) -> list[str]:
             text = inspect.getsource(value).rstrip()
             done[name] = text
         else:
-            done[name] = f"{name} = {value!r}"
+            done[name] = _table_source(name, value)
 
     for name, kernel in sorted(kernels.items()):
         visit(name, kernel)
     return list(done.values())
+
+
+#: package -> how it is written
+_PROPER = {"scipy": "SciPy"}
+
+
+def _table_source(name: str, value: Any) -> str:
+    """The coefficients of a kernel, in lines of a readable length."""
+    text = f"{name} = {value!r}"
+    if len(text) <= _WIDTH or not isinstance(value, tuple):
+        return text
+    lines = textwrap.wrap(f"{repr(value)[1:-1]},", _WIDTH - 4, break_long_words=False)
+    return "\n".join([f"{name} = (", *(f"    {line}" for line in lines), ")"])
+
+
+def _with_packages(title: str, packages: Sequence[str]) -> str:
+    """The title with a sentence on what the module needs besides NumPy."""
+    first, newline, rest = title.partition("\n")
+    return f"{first}\n\nIt needs NumPy and {', '.join(packages)}.\n{newline}{rest}"
 
 
 def module_source(
@@ -440,6 +473,9 @@ def module_source(
     extra: Sequence[str] = (),
 ) -> str:
     """The whole module, as it is saved."""
+    packages = sorted({one.split()[1].partition(".")[0] for e in entries for one in e.imports})
+    if packages:
+        title = _with_packages(title, [_PROPER.get(name, name) for name in packages])
     parts = [f'"""{title}"""\n', runtime_source(entries, params, states, slots)]
     for text in [*extra, *(entry.text for entry in entries)]:
         parts.append("\n\n" + text)

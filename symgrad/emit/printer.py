@@ -16,6 +16,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import LITERAL, SIZE, Expr
+from symgrad.ir.op import Op
 from symgrad.plan.names import given_name
 from symgrad.plan.program import Commit, Compute, Loop, Program, Section
 
@@ -48,6 +49,7 @@ class Context:
     constants: dict[Expr, tuple[str, str]] = field(default_factory=dict)
     kernels: dict[str, Callable[..., Any]] = field(default_factory=dict)
     prelude: set[str] = field(default_factory=set)
+    imports: set[str] = field(default_factory=set)
     leaf_names: dict[Expr, str] = field(default_factory=dict)
     sizes: set[str] = field(default_factory=set)
     #: leaves that stand in a list of this name instead of having names of their own
@@ -72,6 +74,12 @@ class Context:
         while any(name.startswith(prefix) and name[len(prefix) :].isdigit() for name in taken):
             prefix = f"_{prefix}"
         return f"{prefix}{index}"
+
+    def needs(self, op: Op) -> None:
+        """Note the kernels and imports of an op that is printed."""
+        for kernel in op.prelude():
+            self.kernels[kernel.__name__] = kernel
+        self.imports.update(op.imports())
 
     def use(self, name: str) -> str:
         """Note that a function of the prelude is needed."""
@@ -144,8 +152,7 @@ class Printer:
 
     def expression(self, node: Expr) -> Code:
         """The source of the operation itself."""
-        for kernel in node.op.prelude():
-            self.context.kernels[kernel.__name__] = kernel
+        self.context.needs(node.op)
         if node in self.entry.draws:
             self.context.use("_draw")
             return node.op.numpy(node, Code(f"_draw(key, {self.entry.draws[node]})"))
@@ -295,8 +302,7 @@ class Printer:
     def _update(self, statement: Compute, indent: int) -> None:
         node = statement.node
         base = node.args[0]
-        for kernel in node.op.prelude():
-            self.context.kernels[kernel.__name__] = kernel
+        self.context.needs(node.op)
         if statement.over is not None:
             name = self.code(base).text
             given = given_name(self.entry.graph, node)

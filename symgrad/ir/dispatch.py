@@ -156,6 +156,9 @@ def _parameters(fn: Any) -> Any:
 
 # ---- ufuncs
 
+#: ufuncs that Python functions of SciPy end in -> the function
+_BEHIND = {"_zeta": "zeta", "_riemann_zeta": "zeta", "_lambertw": "lambertw"}
+
 
 def call_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What ``__array_ufunc__`` gives: a ufunc, NumPy's or SciPy's, on expressions.
@@ -165,7 +168,7 @@ def call_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str,
     ExpressionUseError
         If there is no such function, or not with these arguments.
     """
-    name = ufunc.__name__
+    name = _BEHIND.get(ufunc.__name__, ufunc.__name__)
     ours = getattr(np, name, None) is ufunc
     label = f"np.{name}" if ours else name
     if method != "__call__":

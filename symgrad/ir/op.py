@@ -135,6 +135,14 @@ class Op:
         """Functions that the source calls, copied into it."""
         return ()
 
+    def imports(self) -> tuple[str, ...]:
+        """Statements that the source needs besides ``import numpy as np``.
+
+        ``"from scipy import special"``: what is imported is an optional dependency, loaded when
+        the source runs, and no name of the user's takes its place.
+        """
+        return ()
+
     def latex(self, node: Expr, *args: str) -> str:
         """The op in an equation; `args` are typeset already."""
         inner = ", ".join(args)

@@ -9,6 +9,7 @@ from typing import Any
 
 from symgrad import errors
 from symgrad.errors import SymgradError
+from symgrad.ir.imports import not_installed
 from symgrad.ir.node import Expr
 
 __all__ = ["declared_at", "explained", "load"]
@@ -17,11 +18,20 @@ _count = itertools.count(1)
 
 
 def load(source: str, title: str) -> dict[str, Any]:
-    """Execute generated source; tracebacks show its lines."""
+    """Execute generated source; tracebacks show its lines.
+
+    Raises
+    ------
+    CompileError
+        If it needs a package that is not installed.
+    """
     # the name of the pseudo-file only has to be new: nothing that is generated depends on it
     filename = f"<symgrad {title} {next(_count)}>"
     namespace: dict[str, Any] = {"__name__": f"symgrad.generated.{title}"}
-    exec(compile(source, filename, "exec"), namespace)
+    try:
+        exec(compile(source, filename, "exec"), namespace)
+    except ImportError as error:
+        raise not_installed(error) from None
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     for name in ("ShapeError", "DTypeError", "CompileError", "NonFiniteError"):
         if name in namespace:

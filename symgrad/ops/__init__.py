@@ -51,6 +51,12 @@ FAMILIES = (
     "norm",
     "softmax",
     "einsum",
+    "special_gamma",
+    "special_error",
+    "special_log",
+    "special_bessel",
+    "special_integral",
+    "special_incomplete",
 )
 
 for _family in FAMILIES:

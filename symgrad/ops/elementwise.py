@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DTypeError
+from symgrad.errors import DeclarationError, DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import Expr, as_exprs, make
-from symgrad.ir.op import FUNCTIONS, Example, Op, function, register_instance
+from symgrad.ir.op import FUNCTIONS, Example, Op, public, register_instance
 from symgrad.ops import masking
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
 
@@ -83,6 +83,8 @@ class Elementwise(Op):
         lower: Callable[..., Expr] | None,
         check: Callable[..., None] | None = None,
         takes_complex: bool = False,
+        imports: tuple[str, ...] = (),
+        fixed: tuple[str, ...] = (),
     ) -> None:
         self.name = name  # type: ignore[misc]
         self.arity = arity
@@ -99,6 +101,8 @@ class Elementwise(Op):
         self.lowering = lower
         self.check = check
         self.takes_complex = takes_complex  # type: ignore[misc]
+        self.imported = imports
+        self.fixed = tuple([name in fixed for name in parameters])
 
     # ---- shape and dtype
 
@@ -126,6 +130,7 @@ class Elementwise(Op):
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         out: list[Expr | None] = []
+        self._refuse_fixed(needs)
         for arg, partial, need in zip(node.args, self.partials(node), needs, strict=True):
             if not need or partial is None:
                 out.append(None)
@@ -135,6 +140,7 @@ class Elementwise(Op):
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         total: Expr | None = None
+        self._refuse_fixed([tangent is not None for tangent in tangents])
         for tangent, partial in zip(tangents, self.partials(node), strict=True):
             if tangent is None or partial is None:
                 continue
@@ -143,6 +149,14 @@ class Elementwise(Op):
         if total is not None and total.shape != node.shape:
             total = FUNCTIONS["broadcast_to"](total, node.shape)
         return total
+
+    def _refuse_fixed(self, needs: Sequence[bool]) -> None:
+        for name, fixed, need in zip(self.parameters, self.fixed, needs, strict=True):
+            if fixed and need:
+                raise DeclarationError(
+                    f"{self.name}({', '.join(self.parameters)}) has no derivative with respect to "
+                    f"{name}; sg.stop_gradient({name}) holds it constant"
+                )
 
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
         return make(self, tuple(align(args, batched, node.ndim)), {})
@@ -167,6 +181,9 @@ class Elementwise(Op):
     def prelude(self) -> tuple[Callable[..., Any], ...]:
         return self.kernels
 
+    def imports(self) -> tuple[str, ...]:
+        return self.imported
+
     def latex(self, node: Expr, *args: str) -> str:
         if self.latex_template is None:
             return super().latex(node, *args)
@@ -178,7 +195,7 @@ class Elementwise(Op):
 
 _INFIX = re.compile(r"^\{0\} (\S+) \{1\}$")
 _PREFIX = re.compile(r"^([-~])\{0\}$")
-_CALL = re.compile(r"^([\w.]+)\((.*)\)$")
+_CALL = re.compile(r"^([\w.]+)\((.*)\)(\[\d\])?$")
 #: functions that cannot write into a given array
 _WITHOUT_OUT = frozenset({"np.where", "np.angle"})
 
@@ -195,8 +212,9 @@ def fill(template: str, args: Sequence[Code]) -> Code:
     if match is None:
         raise ValueError(f"not a template that the printer understands: {template}")
     texts = [part.format(*[a.text for a in args]) for part in match[2].split(", ")]
-    into = None if match[1] in _WITHOUT_OUT else (match[1], tuple(texts))
-    return Code(f"{match[1]}({', '.join(texts)})", call_into=into)
+    part = match[3] or ""  # one of several results
+    into = None if part or match[1] in _WITHOUT_OUT else (match[1], tuple(texts))
+    return Code(f"{match[1]}({', '.join(texts)}){part}", call_into=into)
 
 
 def elementwise(
@@ -214,6 +232,9 @@ def elementwise(
     name: str | None = None,
     check: Callable[..., None] | None = None,
     takes_complex: bool = False,
+    imports: tuple[str, ...] = (),
+    fixed: tuple[str, ...] = (),
+    namespace: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Expr]]:
     """Declare an elementwise op; the decorated function gives its name, arguments, docstring.
 
@@ -225,7 +246,7 @@ def elementwise(
         ``(y, *args) -> one expression per argument`` (None is zero): an override that is
         finite and exact in the tails. The suite proves it equal to what SymPy derives.
     numpy : str
-        Template of the source: an infix or prefix operator, or one call.
+        Template of the source: an infix or prefix operator, or one call, or a part of its result.
     latex : str, optional
         Template of the equation.
     dtype : str or callable
@@ -246,6 +267,13 @@ def elementwise(
     takes_complex : bool
         It is defined for complex arguments, and its partials hold for them: it is holomorphic,
         or real with the partials that :mod:`symgrad.ops.complex` describes.
+    imports : tuple of str
+        Statements that the source needs: ``"from scipy import special"``.
+    fixed : tuple of str
+        Arguments with respect to which there is no derivative: asking for one is an error. Their
+        partials are None.
+    namespace : str, optional
+        ``"special"``: the function is ``sg.special.<name>`` too.
     """
 
     def declare(fn: Callable[..., Any]) -> Callable[..., Expr]:
@@ -266,6 +294,8 @@ def elementwise(
             lower,
             check,
             takes_complex,
+            imports,
+            fixed,
         )
         register_instance(op)
 
@@ -281,6 +311,6 @@ def elementwise(
         call.__wrapped__ = fn  # type: ignore[attr-defined]
         call.op = op  # type: ignore[attr-defined]
         # an op of another name stands behind a function that canonicalises its arguments
-        return call if name else function(call)
+        return call if name else public(namespace=namespace)(call)
 
     return declare

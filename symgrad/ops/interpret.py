@@ -10,6 +10,7 @@ import numpy as np
 
 from symgrad.ir.code import Code
 from symgrad.ir.graph import topological
+from symgrad.ir.imports import imported
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.size import Size
 
@@ -19,8 +20,10 @@ Array = np.ndarray[Any, Any]
 
 
 @lru_cache(maxsize=4096)
-def _compiled(source: str, kernels: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
-    namespace: dict[str, Any] = {"np": np}
+def _compiled(
+    source: str, kernels: tuple[Callable[..., Any], ...], imports: tuple[str, ...]
+) -> Callable[..., Any]:
+    namespace: dict[str, Any] = {"np": np, **imported(imports)}
     for kernel in kernels:
         # a kernel may call others of its file
         namespace.update(kernel.__globals__)
@@ -42,7 +45,7 @@ def evaluate_node(node: Expr, args: Sequence[Any], sizes: Mapping[str, int] | No
         body = f"    out = a0.copy()\n    {node.op.update(node, 'out', *codes)}\n    return out"
     else:
         body = f"    return {node.op.numpy(node, *codes).text}"
-    run = _compiled(f"def run({signature}):\n{body}\n", node.op.prelude())
+    run = _compiled(f"def run({signature}):\n{body}\n", node.op.prelude(), node.op.imports())
     with np.errstate(all="ignore"):
         return np.asarray(run(*args, **sizes), node.dtype)
 

@@ -34,7 +34,8 @@ def prove_equal(op: Any, seed: int = 0) -> tuple[str, ...]:
     -------
     tuple of str
         For each argument how it was shown: ``"symbolic"``, or ``"numeric"`` (to 50 digits at
-        random points; to 15, if the override has rounded constants).
+        random points; to 15, if the override has rounded constants), or ``"fixed"`` where
+        there is no derivative.
 
     Raises
     ------
@@ -52,11 +53,12 @@ def prove_equal(op: Any, seed: int = 0) -> tuple[str, ...]:
     node = op(*leaves)
     mapping = dict(zip(leaves, symbols, strict=True))
     declared = op.partials_override(node, *leaves)
+    derived = derive(op.formula, op.parameters)
     return tuple(
-        _prove(op, str(symbol), _declared(partial, mapping), derived, symbols, seed)
-        for symbol, partial, derived in zip(
-            symbols, declared, derive(op.formula, op.parameters), strict=True
-        )
+        "fixed"
+        if fixed
+        else _prove(op, str(symbol), _declared(partial, mapping), wanted, symbols, seed)
+        for symbol, partial, wanted, fixed in zip(symbols, declared, derived, op.fixed, strict=True)
     )
 
 

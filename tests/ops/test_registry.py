@@ -23,6 +23,7 @@ from symgrad.autodiff.reverse import cotangents
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.code import Code
 from symgrad.ir.graph import topological
+from symgrad.ir.imports import imported
 from symgrad.ir.node import Expr
 from symgrad.ir.op import FUNCTIONS, NAMESPACES, OPS, Op
 from symgrad.ir.size import dim
@@ -383,8 +384,9 @@ def assert_source(case: Case, node: Expr, args: list[Array], want: Array) -> Non
     names = [f"a{i}" for i in range(len(args))]
     codes = [Code(n) for n in names]
     kernels = {k.__name__: k for k in op.prelude()}
-    known = {"np", "out", *names, *kernels}
-    space: dict[str, Any] = {"np": np, **kernels}
+    modules = imported(op.imports())
+    known = {"np", "out", *names, *kernels, *modules}
+    space: dict[str, Any] = {"np": np, **kernels, **modules}
     for kernel in kernels.values():
         space.update(kernel.__globals__)
     space.update(zip(names, args, strict=True))

@@ -39,7 +39,8 @@ def leaf(name: str, dtype: str = "float64", shape: tuple[int, ...] = ()) -> Expr
 def test_an_override_is_the_derivative_of_its_formula(op: Elementwise) -> None:
     proved = prove_equal(op)
     assert len(proved) == op.arity
-    assert set(proved) <= {"symbolic", "numeric"}
+    assert set(proved) <= {"symbolic", "numeric", "fixed"}
+    assert [how == "fixed" for how in proved] == list(op.fixed)
 
 
 @pytest.mark.parametrize(
