@@ -460,8 +460,8 @@ def _table_source(name: str, value: Any) -> str:
 
 def _with_packages(title: str, packages: Sequence[str]) -> str:
     """The title with a sentence on what the module needs besides NumPy."""
-    first, newline, rest = title.partition("\n")
-    return f"{first}\n\nIt needs NumPy and {', '.join(packages)}.\n{newline}{rest}"
+    first, _, rest = title.partition("\n")
+    return "\n".join([first, "", f"It needs NumPy and {', '.join(packages)}.", rest])
 
 
 def module_source(

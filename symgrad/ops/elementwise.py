@@ -235,6 +235,7 @@ def elementwise(
     imports: tuple[str, ...] = (),
     fixed: tuple[str, ...] = (),
     namespace: str | None = None,
+    kind: type[Elementwise] = Elementwise,
 ) -> Callable[[Callable[..., Any]], Callable[..., Expr]]:
     """Declare an elementwise op; the decorated function gives its name, arguments, docstring.
 
@@ -274,11 +275,13 @@ def elementwise(
         partials are None.
     namespace : str, optional
         ``"special"``: the function is ``sg.special.<name>`` too.
+    kind : type
+        The class of the op.
     """
 
     def declare(fn: Callable[..., Any]) -> Callable[..., Expr]:
         parameters = tuple(inspect.signature(fn).parameters)
-        op = Elementwise(
+        op = kind(
             name or fn.__name__,
             len(parameters),
             formula,

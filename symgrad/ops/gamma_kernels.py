@@ -9,7 +9,7 @@ function, are sums of terms of one sign. See ``kernels`` for the contract.
 
 import numpy as np
 
-from symgrad.ops.kernels import as_floating, deliver
+from symgrad.ops.kernels import as_floating, as_floats, deliver
 from symgrad.ops.special_kernels import horner
 
 __all__ = [
@@ -226,7 +226,7 @@ def polygamma_difference(
     n: int, x: np.ndarray, d: np.ndarray, out: np.ndarray | None = None
 ) -> np.ndarray:
     """psi_n(x + d) - psi_n(x), which for x and x + d > 0 does not cancel however small d is."""
-    x, d = np.broadcast_arrays(as_floating(x), as_floating(d))
+    x, d = np.broadcast_arrays(*as_floats(x, d))
     y = x + d
     with np.errstate(all="ignore"):
         z = difference_of_shifted(n, x, d, y)
@@ -240,7 +240,7 @@ def polygamma_difference(
 
 def betaln(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """log |B(a, b)|: from 2.5 on by what Stirling's formulas of the three log-gammas differ in."""
-    a, b = np.broadcast_arrays(as_floating(a), as_floating(b))
+    a, b = np.broadcast_arrays(*as_floats(a, b))
     a, b = np.minimum(a, b), np.maximum(a, b)
     with np.errstate(all="ignore"):
         total = a + b
@@ -263,7 +263,7 @@ def log_quotient(x: np.ndarray, y: np.ndarray, d: np.ndarray) -> np.ndarray:
 
 def gamma_density(a: np.ndarray, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """x^(a - 1) e^-x / Gamma(a); from a = 2.5 on by its maximum and Stirling's formula (Loader)."""
-    a, x = np.broadcast_arrays(as_floating(a), as_floating(x))
+    a, x = np.broadcast_arrays(*as_floats(a, x))
     s = np.maximum(a, 2.5)
     info = np.finfo(x.dtype)
     with np.errstate(all="ignore"):
@@ -285,7 +285,7 @@ def beta_density(
     a: np.ndarray, b: np.ndarray, x: np.ndarray, out: np.ndarray | None = None
 ) -> np.ndarray:
     """x^(a - 1) (1 - x)^(b - 1) / B(a, b); for a, b >= 2.5 by its maximum (Loader)."""
-    a, b, x = np.broadcast_arrays(as_floating(a), as_floating(b), as_floating(x))
+    a, b, x = np.broadcast_arrays(*as_floats(a, b, x))
     s, t, rest = np.maximum(a, 2.5), np.maximum(b, 2.5), 1 - x
     with np.errstate(all="ignore"):
         n = s + t

@@ -13,6 +13,7 @@ import numpy as np
 
 __all__ = [
     "as_floating",
+    "as_floats",
     "deliver",
     "expm1_over_x",
     "gelu_tanh",
@@ -29,6 +30,13 @@ def as_floating(x: np.ndarray) -> np.ndarray:
     """Give x as an array of floats; integers and booleans become float64."""
     x = np.asarray(x)
     return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def as_floats(*arguments: np.ndarray) -> list[np.ndarray]:
+    """Give arrays of their common floating dtype, for which Python's numbers do not count."""
+    dtype = np.result_type(*arguments)
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    return [np.asarray(x, dtype) for x in arguments]
 
 
 def deliver(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:

@@ -9,7 +9,7 @@ A product 0 log 0 is 0, quotients near 1 keep their digits, and nothing overflow
 import numpy as np
 
 from symgrad.ops.gamma_kernels import log1pmx
-from symgrad.ops.kernels import as_floating, deliver
+from symgrad.ops.kernels import as_floating, as_floats, deliver
 
 __all__ = [
     "boxcox",
@@ -29,7 +29,7 @@ __all__ = [
 
 def xlogy(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """x log y, and 0 where x = 0, whatever y is but NaN."""
-    x, y = as_floating(x), as_floating(y)
+    x, y = as_floats(x, y)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         z = x * np.log(y)
     return deliver(np.where((x == 0) & ~np.isnan(y), np.zeros_like(z), z), out)
@@ -37,7 +37,7 @@ def xlogy(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.nda
 
 def xlog1py(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """x log(1 + y), and 0 where x = 0, whatever y is but NaN."""
-    x, y = as_floating(x), as_floating(y)
+    x, y = as_floats(x, y)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         z = x * np.log1p(y)
     return deliver(np.where((x == 0) & ~np.isnan(y), np.zeros_like(z), z), out)
@@ -53,7 +53,7 @@ def entr(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 def log_ratio(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """log(x / y), of the difference where x is near y, of both where x / y over- or underflows."""
-    x, y = as_floating(x), as_floating(y)
+    x, y = as_floats(x, y)
     with np.errstate(all="ignore"):
         q = x / y
         z = np.where((q > 0.5) & (q < 2), np.log1p((x - y) / y), np.log(q))
@@ -64,7 +64,7 @@ def log_ratio(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np
 
 def rel_entr(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """x log(x / y); 0 where x = 0 <= y, inf where one is negative, or y alone is 0."""
-    x, y = as_floating(x), as_floating(y)
+    x, y = as_floats(x, y)
     with np.errstate(all="ignore"):
         z = np.where((x > 0) & (y > 0), x * log_ratio(x, y), np.inf)
     z = np.where((x == 0) & (y >= 0), 0, z)
@@ -73,7 +73,7 @@ def rel_entr(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.
 
 def kl_div(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """x log(x / y) - x + y; where x is near y, -x (log(1 + d) - d) with d = (y - x) / x."""
-    x, y = as_floating(x), as_floating(y)
+    x, y = as_floats(x, y)
     with np.errstate(all="ignore"):
         d = (y - x) / x
         z = np.where(np.abs(d) < 0.6, -x * log1pmx(d), rel_entr(x, y) + (y - x))
@@ -92,7 +92,7 @@ def logit(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 def boxcox(x: np.ndarray, lmbda: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """(x^lmbda - 1) / lmbda, log(x) where lmbda = 0."""
-    x, lmbda = as_floating(x), as_floating(lmbda)
+    x, lmbda = as_floats(x, lmbda)
     with np.errstate(all="ignore"):
         y = np.log(x)
         z = np.expm1(lmbda * y)
@@ -103,7 +103,7 @@ def boxcox(x: np.ndarray, lmbda: np.ndarray, out: np.ndarray | None = None) -> n
 
 def boxcox1p(x: np.ndarray, lmbda: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """((1 + x)^lmbda - 1) / lmbda, log(1 + x) where lmbda = 0."""
-    x, lmbda = as_floating(x), as_floating(lmbda)
+    x, lmbda = as_floats(x, lmbda)
     with np.errstate(all="ignore"):
         y = np.log1p(x)
         z = np.expm1(lmbda * y) / lmbda
@@ -112,7 +112,7 @@ def boxcox1p(x: np.ndarray, lmbda: np.ndarray, out: np.ndarray | None = None) ->
 
 def inv_boxcox(y: np.ndarray, lmbda: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """(1 + lmbda y)^(1 / lmbda), e^y where lmbda = 0."""
-    y, lmbda = as_floating(y), as_floating(lmbda)
+    y, lmbda = as_floats(y, lmbda)
     with np.errstate(all="ignore"):
         z = np.where(np.abs(lmbda) < 1e-300, y, np.log1p(lmbda * y) / lmbda)
         z = np.exp(z.astype(np.result_type(y, lmbda)))
@@ -121,7 +121,7 @@ def inv_boxcox(y: np.ndarray, lmbda: np.ndarray, out: np.ndarray | None = None) 
 
 def inv_boxcox1p(y: np.ndarray, lmbda: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """(1 + lmbda y)^(1 / lmbda) - 1, e^y - 1 where lmbda = 0."""
-    y, lmbda = as_floating(y), as_floating(lmbda)
+    y, lmbda = as_floats(y, lmbda)
     with np.errstate(all="ignore"):
         z = np.where(np.abs(lmbda) < 1e-300, y, np.log1p(lmbda * y) / lmbda)
         z = np.expm1(z.astype(np.result_type(y, lmbda)))
@@ -162,7 +162,8 @@ def cosm1(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 def huber(delta: np.ndarray, r: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """r^2 / 2 for |r| <= delta, delta (|r| - delta / 2) beyond, inf for delta < 0."""
-    delta, r = as_floating(delta), np.abs(as_floating(r))
+    delta, r = as_floats(delta, r)
+    r = np.abs(r)
     with np.errstate(all="ignore"):
         y = np.where(r <= delta, 0.5 * r * r, delta * (r - 0.5 * delta))
     return deliver(np.where(delta < 0, np.inf, y), out)
@@ -170,7 +171,7 @@ def huber(delta: np.ndarray, r: np.ndarray, out: np.ndarray | None = None) -> np
 
 def pseudo_huber(delta: np.ndarray, r: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """delta^2 (sqrt(1 + u^2) - 1) = r (r / (1 + sqrt(1 + u^2))), u = r / delta; 0 for delta = 0."""
-    delta, r = as_floating(delta), as_floating(r)
+    delta, r = as_floats(delta, r)
     with np.errstate(all="ignore"):
         y = r * (r / (1 + np.hypot(1, r / delta)))
     return deliver(np.where(delta < 0, np.inf, np.where((delta == 0) | (r == 0), 0, y)), out)

@@ -78,13 +78,14 @@ def ordered(
     examples: tuple[Example, ...] = (),
     cost: int = 100,
     doc: str = "",
+    kind: type[Ordered] = Ordered,
 ) -> Ordered:
     """Declare an op of an order; ``partials(n, out, *args)`` gives its derivatives.
 
     The other arguments are those of :func:`~symgrad.ops.elementwise.elementwise`.
     """
     names = tuple(parameters.split())
-    op = Ordered(
+    op = kind(
         name=name,
         arity=len(names),
         formula=formula,

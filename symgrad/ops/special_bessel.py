@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from symgrad.ir.code import Code
 from symgrad.ir.node import Expr
 from symgrad.ir.op import Example, public
 from symgrad.ops import bessel_kernels
@@ -19,6 +22,7 @@ from symgrad.ops.special_ufunc import (
     SCIPY,
     against_scipy,
     alias,
+    in_common,
     scipy_dtype,
     scipy_function,
     scipy_ufunc,
@@ -41,7 +45,7 @@ def _of_real_order(name: str, domain: tuple[float, float]) -> tuple[Example, ...
         ),
         Example(
             build, reference, ((4,), (3, 1)),
-            domain=((0.0, 4.0), (0.3, 6.0)), dtypes=("int64", "float64"),
+            domain=((0.0, 4.0), (0.3, 6.0)), dtypes=("int16", "float64"),
         ),
     )  # fmt: skip
 
@@ -371,6 +375,19 @@ def k1e(x: Any) -> Any:
 # ---- spherical
 
 
+class _Spherical(Ordered):
+    """A function of SciPy's that is written in Python: it takes no ``out``, and gives float64."""
+
+    def __call__(self, n: int, *args: Any) -> Expr:
+        return super().__call__(n, *in_common(*args))
+
+    def numpy(self, node: Expr, *args: Code) -> Code:
+        code = Code.call(f"special.{self.name}", str(node.attrs["n"]), *args)
+        if node.dtype == np.float64:
+            return code
+        return Code.method(code, "astype", f"np.{node.dtype.name}")
+
+
 def _spherical(
     name: str, symbol: str, formula: str, domain: tuple[float, float], signs: tuple[int, int]
 ) -> Ordered:
@@ -386,13 +403,17 @@ def _spherical(
         "z",
         formula=formula,
         partials=partials,
-        numpy=f"special.{name}({{n}}, {{0}})",
+        numpy="",
+        kind=_Spherical,
         latex=symbol + r"_{{{n}}}\left({0}\right)",
         dtype=scipy_dtype,
         imports=SCIPY,
         examples=tuple(
             Example(
-                lambda z, n=n: op(n, z), lambda z, n=n: reference(n, z), (shape,), domain=(domain,)
+                lambda z, n=n: special(name)(n, z),
+                lambda z, n=n: reference(n, z),
+                (shape,),
+                domain=(domain,),
             )
             for n, shape in ((0, (3,)), (1, ()), (3, (3, 4)))
         ),
@@ -401,8 +422,8 @@ def _spherical(
     return op
 
 
-_SPHERICAL_JN = _spherical("spherical_jn", "j", "jn({n}, z)", _REAL, (1, -1))
-_SPHERICAL_YN = _spherical("spherical_yn", "y", "yn({n}, z)", _POSITIVE, (1, -1))
+_SPHERICAL_JN = _spherical("spherical_jn", "j", "expand_func(jn({n}, z))", _REAL, (1, -1))
+_SPHERICAL_YN = _spherical("spherical_yn", "y", "expand_func(yn({n}, z))", _POSITIVE, (1, -1))
 _SPHERICAL_IN = _spherical(
     "spherical_in", "i", "sqrt(pi / (2*z)) * besseli({n} + Rational(1, 2), z)", _POSITIVE, (1, 1)
 )

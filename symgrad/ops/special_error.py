@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from symgrad.ir.node import Expr
+from symgrad.ir.op import Example
 from symgrad.ops import special_kernels
 from symgrad.ops.activation import erf, erfc
 from symgrad.ops.elementwise import elementwise
 from symgrad.ops.exponential import exp, expm1
 from symgrad.ops.selection import where
-from symgrad.ops.special_ufunc import against_scipy, alias, scipy_ufunc
+from symgrad.ops.special_ufunc import against_scipy, alias, scipy_function, scipy_ufunc
 
 _HALF_ROOT_PI = math.sqrt(math.pi) / 2
 _ROOT_HALF = math.sqrt(0.5)
@@ -57,7 +60,14 @@ def erfcx(x: Any) -> Any:
     numpy="erfcx_integral({0})",
     latex=r"e^{{{0}^2}} \int_{{{0}}}^\infty \operatorname{{erfc}}",
     kernels=(special_kernels.erfcx_integral,),
-    examples=(),
+    examples=(
+        Example(
+            lambda x: _erfcx_integral(x),
+            lambda x: 1 / np.sqrt(np.pi) - x * scipy_function("erfcx")(x),
+            ((3, 4),),
+            domain=((-1.5, 3.0),),
+        ),
+    ),
     cost=60,
     name="erfcx_integral",
 )
@@ -199,7 +209,7 @@ def ndtri_exp(y: Any) -> Any:
 
 @scipy_ufunc(
     formula="erfi(z)",
-    partials=lambda out, z: (exp(z * z) / _HALF_ROOT_PI,),
+    partials=lambda out, z: ((1 / _HALF_ROOT_PI) * exp(z * z),),
     numpy="special.erfi({0})",
     latex=r"\operatorname{{erfi}}\left({0}\right)",
     examples=against_scipy("erfi", (-2.0, 2.0)),

@@ -20,6 +20,7 @@ from symgrad.ops.special_gamma import cospi, sinpi
 from symgrad.ops.special_ufunc import (
     SCIPY,
     against_scipy,
+    in_common,
     scipy_dtype,
     scipy_function,
     scipy_ufunc,
@@ -65,7 +66,7 @@ _EXPN: Ordered = ordered(
     "x",
     formula="expint({n}, x)",
     partials=_expn_slope,
-    numpy="special.expn({n}, {0})",
+    numpy="special.expn({n}.0, {0})",
     latex=r"E_{{{n}}}\left({0}\right)",
     dtype=scipy_dtype,
     imports=SCIPY,
@@ -85,7 +86,7 @@ _EXPN: Ordered = ordered(
 @public(namespace="special")
 def expn(n: Any, x: Any) -> Expr:
     """Exponential integral E_n, the integral of e^(-x t) / t^n from 1 to infinity; n = 0, 1, ..."""
-    return _EXPN(order_of(n, "expn"), x)
+    return _EXPN(order_of(n, "expn"), *in_common(x))
 
 
 # ---- integrals of oscillating functions

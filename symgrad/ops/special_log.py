@@ -17,6 +17,7 @@ from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.comparison import isfinite, logical_and, not_equal
 from symgrad.ops.elementwise import elementwise
 from symgrad.ops.exponential import exp, expm1, log, log1p
+from symgrad.ops.extrema import max
 from symgrad.ops.leaf import stop_gradient
 from symgrad.ops.ordered import Ordered, ordered
 from symgrad.ops.rounding import absolute, sign
@@ -195,6 +196,7 @@ def logit(p: Any) -> Any:
 _MOMENT: Ordered = ordered(
     "exponential_moment",
     "x",
+    formula="diff((exp(x) - 1) / x, x, {n})",
     partials=lambda n, out, x: (_MOMENT(n + 1, x),),
     numpy="exponential_moment({n}, {0})",
     latex=r"\int_0^1 t^{{{n}}} e^{{{0} t}} \, dt",
@@ -466,7 +468,7 @@ def logsumexp(
         x, b = as_exprs((x, b))
         shape = broadcast_shapes(x.shape, b.shape)
         x = where(not_equal(b, 0), broadcast_to(x, shape), -math.inf)
-    largest = stop_gradient(x.max(axis=axis, keepdims=True))
+    largest = stop_gradient(max(x, axis=axis, keepdims=True, initial=-math.inf))
     shift = where(isfinite(largest), largest, 0)
     terms = exp(x - shift)
     total = (terms if b is None else b * terms).sum(axis=axis, keepdims=True)

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DTypeError
-from symgrad.ir.node import Expr
+from symgrad.ir.node import Expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, NAMESPACES, Example
-from symgrad.ops.elementwise import elementwise
+from symgrad.ops.cast import astype
+from symgrad.ops.elementwise import Elementwise, elementwise
 
 __all__ = [
     "SCIPY",
     "alias",
     "against_scipy",
+    "in_common",
     "scipy_dtype",
     "scipy_function",
     "scipy_ufunc",
@@ -33,6 +35,20 @@ def scipy_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
     if found.kind != "f":
         raise DTypeError(f"expected real numbers; got {', '.join(d.name for d in dtypes)}")
     return found
+
+
+def in_common(*xs: Any) -> list[Expr]:
+    """Arguments in the dtype in which SciPy computes: its choice of a loop is left no room."""
+    exprs = as_exprs(xs)
+    dtype = scipy_dtype(*[x.dtype for x in exprs])
+    return [x if x.dtype == dtype else astype(x, dtype) for x in exprs]
+
+
+class ScipyUfunc(Elementwise):
+    """An op whose source calls a ufunc of SciPy."""
+
+    def __call__(self, *args: Any) -> Expr:
+        return make(self, tuple(in_common(*args)), {})
 
 
 def scipy_ufunc(
@@ -59,6 +75,7 @@ def scipy_ufunc(
         imports=SCIPY,
         fixed=fixed,
         namespace="special",
+        kind=ScipyUfunc,
     )
 
 

@@ -272,5 +272,5 @@ def test_sources_stand_alone(module: object) -> None:
             }
             stored |= {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
             loaded = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - stored
-            assert loaded <= own | shared | {"np", "tuple", "float"}, node.name
+            assert loaded <= own | shared | {"np", "tuple", "float", "list"}, node.name
             assert ast.get_docstring(node) and "\n" not in ast.get_docstring(node, clean=False)
