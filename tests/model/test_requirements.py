@@ -111,12 +111,16 @@ def test_what_a_statement_binds() -> None:
             assert bound_names(statement) == ("special",)
 
 
+#: ufuncs with one argument before the array
+_ONE_BEFORE = (
+    "jv yv iv ive kv kve gammainc gammaincc xlogy xlog1py beta betaln poch binom "
+    "stdtr chdtr chdtrc boxcox boxcox1p inv_boxcox inv_boxcox1p huber pseudo_huber "
+    "rel_entr kl_div gammaincinv gammainccinv stdtrit hyp0f1 "
+).split()  # noqa: SIM905
 #: ufuncs of SciPy with other arguments than one array
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     name: (0.5,)
-    for name in "jv yv iv ive kv kve gammainc gammaincc xlogy xlog1py beta betaln poch binom "
-    "stdtr chdtr chdtrc boxcox boxcox1p inv_boxcox inv_boxcox1p huber pseudo_huber rel_entr "
-    "kl_div gammaincinv gammainccinv stdtrit hyp0f1".split()
+    for name in _ONE_BEFORE
 } | {
     "jn": (2,), "kn": (2,), "yn": (2,), "expn": (2,), "betainc": (1.5, 2.5), "betaincc": (1.5, 2.5),
     "betaincinv": (1.5, 2.5), "gdtr": (1.0, 2.0), "gdtrc": (1.0, 2.0), "fdtr": (3.0, 4.0),
@@ -160,7 +164,7 @@ def test_python_functions_of_scipy_name_where_the_others_are() -> None:
     ):
         with pytest.raises(sg.ExpressionUseError, match=r"sg\.special"):
             call()
-    with pytest.raises(sg.ExpressionUseError, match="struve is not available for expressions"):
+    with pytest.raises(sg.ExpressionUseError, match="struve is not available"):
         scipy.special.struve(0.5, x)
 
 
@@ -168,6 +172,6 @@ def test_the_namespace() -> None:
     assert sg.special.gammaln is sg.gammaln
     assert sg.special.softmax is not sg.softmax
     assert sg.special.expit is sg.sigmoid and sg.psi is sg.digamma
-    with pytest.raises(AttributeError, match="symgrad.special"):
+    with pytest.raises(AttributeError, match=r"symgrad\.special"):
         sg.special.nothing  # noqa: B018
     assert "special" in dir(sg)
