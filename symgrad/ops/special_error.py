@@ -130,8 +130,8 @@ def log_ndtr(x: Any) -> Any:
     --------
     >>> import symgrad as sg
     >>> x = sg.input("x", ())
-    >>> float(sg.function([x], sg.grad(sg.special.log_ndtr(x), x))(-1e10))
-    10000000000.0
+    >>> round(float(sg.function([x], sg.grad(sg.special.log_ndtr(x), x))(-1e10)))
+    10000000000
     """
 
 
