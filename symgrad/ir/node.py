@@ -183,8 +183,8 @@ class Expr(Operators):
             f"{self._described()} has no values before the compiled function is called, so it is "
             "no NumPy array. Lists of expressions become one expression by sg.numpy.array, "
             "sg.stack or sg.concatenate; functions of NumPy and SciPy that take no expressions "
-            "(np.full(3, x), scipy.special.polygamma(1, x)) have their counterparts in sg.numpy and "
-            "sg.special; an array is not filled with expressions: stack them, or write "
+            "(np.full(3, x), scipy.special.polygamma(1, x)) have their counterparts in sg.numpy "
+            "and sg.special; an array is not filled with expressions: stack them, or write "
             "out = out.at[index].set(x) from sg.zeros"
         )
 

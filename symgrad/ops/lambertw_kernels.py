@@ -66,4 +66,5 @@ def lambertw_lower(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         b = np.log(-a)
         y = refined(z, np.where(z < -0.3, near, a - b + b / a))
         y = np.where(x < -0.3514, near, np.where(x == 0, -np.inf, y))
-    return deliver(np.where((x > 0) | (x < -0.36787944117144233), np.nan, y).astype(x.dtype), out)
+        inside = (x <= 0) & (x >= -0.36787944117144233)
+    return deliver(np.where(inside, y, np.nan).astype(x.dtype), out)
