@@ -7,7 +7,6 @@ stable, and generates source that a person can read, keep and ship. See ``docs/`
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -52,7 +51,10 @@ _MODULES = {
     "init": "symgrad.init",
     "optim": "symgrad.optim",
     "nn": "symgrad.nn",
-    "fft": "symgrad.ops.fft",
+    "numpy": "symgrad.numpy",
+    "linalg": "symgrad.numpy.linalg",
+    "fft": "symgrad.numpy.fft",
+    "special": "symgrad.special",
     "random": "symgrad.ops.random",
 }
 
@@ -68,13 +70,8 @@ def __getattr__(name: str) -> Any:
     else:
         importlib.import_module("symgrad.ops")
         from symgrad.ir.absent import advice
-        from symgrad.ir.op import FUNCTIONS, NAMESPACES
+        from symgrad.ir.op import FUNCTIONS
 
-        if name in NAMESPACES and name not in FUNCTIONS:
-            value = ModuleType(f"symgrad.{name}", f"The functions of ``sg.{name}``.")
-            vars(value).update(NAMESPACES[name])
-            globals()[name] = value
-            return value
         if name not in FUNCTIONS:
             raise AttributeError(f"module 'symgrad' has no attribute {name!r}" + advice(name))
         value = FUNCTIONS[name]
@@ -84,6 +81,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     importlib.import_module("symgrad.ops")
-    from symgrad.ir.op import FUNCTIONS, NAMESPACES
+    from symgrad.ir.op import FUNCTIONS
 
-    return sorted({*globals(), *_LAZY, *_MODULES, *FUNCTIONS, *NAMESPACES})
+    return sorted({*globals(), *_LAZY, *_MODULES, *FUNCTIONS})

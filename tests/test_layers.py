@@ -23,10 +23,11 @@ COMPILER = {
     "model": {"autodiff", "rewrite", "emit", "viz", "compile"},
     "compile": {"autodiff", "rewrite", "emit", "viz", "model"},  # the list of passes
     "numpy": {"model"},  # the vocabulary as a module
+    "special": {"model"},
 }
 LIBRARY = {"nn", "losses", "init", "optim", "train"}
 # What stands above the compiler sees of it; "symgrad" is a name taken from the package itself.
-SURFACE = {"symgrad", "model", "compile", "numpy"} | LIBRARY
+SURFACE = {"symgrad", "model", "compile", "numpy", "special"} | LIBRARY
 EVERYTHING = {"__init__", "__main__"}  # these see every layer
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 LONGEST = 500

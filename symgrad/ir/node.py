@@ -184,8 +184,9 @@ class Expr(Operators):
             "no NumPy array. Lists of expressions become one expression by sg.numpy.array, "
             "sg.stack or sg.concatenate; functions of NumPy and SciPy that take no expressions "
             "(np.full(3, x), scipy.special.polygamma(1, x)) have their counterparts in sg.numpy "
-            "and sg.special; an array is not filled with expressions: stack them, or write "
-            "out = out.at[index].set(x) from sg.zeros"
+            "and sg.special; an array is indexed by an expression as sg.take(array, x, axis=0), "
+            "and not filled with expressions: stack them, or write out = out.at[index].set(x) "
+            "from sg.zeros"
         )
 
     def _not_a(self, what: str, instead: str) -> ExpressionUseError:

@@ -11,10 +11,19 @@ from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS, Example, public
 from symgrad.ir.size import Size, as_shape, product
 from symgrad.ops import broadcasting
-from symgrad.ops.comparison import equal, isnan
+from symgrad.ops.comparison import equal, isnan, not_equal
 from symgrad.ops.shape import normalize_axes
 
-__all__ = ["array_equal", "broadcast_shapes", "ndim", "shape", "size"]
+__all__ = [
+    "array_equal",
+    "broadcast_shapes",
+    "iscomplexobj",
+    "isrealobj",
+    "ndim",
+    "result_type",
+    "shape",
+    "size",
+]
 
 
 @public(
@@ -129,3 +138,70 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Expr:
         same = same | (isnan(x) & isnan(y))
     alike: Expr = FUNCTIONS["all"](same)
     return alike
+
+
+# ---- dtypes
+
+
+@public(
+    examples=(
+        Example(
+            lambda x, y: x.astype(FUNCTIONS["result_type"](x, y, "float16")),
+            lambda x, y: x.astype(np.result_type(x, y, "float16")),
+            ((3,), (3,)),
+            dtypes=("int16", "float32"),
+            domain=((-3.0, 3.0), (-2.0, 2.0)),
+        ),
+        Example(
+            lambda x: x.astype(FUNCTIONS["result_type"](x, 1.0)),
+            lambda x: x.astype("float64"),
+            ((3,),),
+        ),
+    )
+)
+def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    """The dtype that these have together, as NumPy promotes; Python's numbers are weak.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> sg.result_type(sg.input("x", (3,), "float32"), 1.0)
+    dtype('float32')
+    """
+    known = [a.dtype if isinstance(a, Expr) else a for a in arrays_and_dtypes]
+    return np.result_type(*known)
+
+
+@public(examples=(Example(lambda x: x * FUNCTIONS["iscomplexobj"](x), lambda x: 0 * x, ((3, 4),)),))
+def iscomplexobj(x: Any) -> bool:
+    """Whether the dtype is a complex one."""
+    return as_expr(x).dtype.kind == "c"
+
+
+@public(examples=(Example(lambda x: x * FUNCTIONS["isrealobj"](x), lambda x: x, ((3, 4),)),))
+def isrealobj(x: Any) -> bool:
+    """Whether the dtype is a real one."""
+    return not iscomplexobj(x)
+
+
+def _of_complex(name: str) -> Example:
+    """Of complex numbers, some of which are real."""
+    return Example(
+        lambda x, y: FUNCTIONS[name](FUNCTIONS["complex"](x, FUNCTIONS["floor"](y))),
+        lambda x, y: getattr(np, name)(x + 1j * np.floor(y)),
+        ((3, 4), (3, 4)),
+        domain=((-2.0, 2.0), (0.0, 2.0)),
+        smooth=False,
+    )
+
+
+@public(examples=(_of_complex("iscomplex"),))
+def iscomplex(x: Any) -> Expr:
+    """Whether the imaginary part is not 0, element by element."""
+    return not_equal(FUNCTIONS["imag"](x), 0)
+
+
+@public(examples=(_of_complex("isreal"),))
+def isreal(x: Any) -> Expr:
+    """Whether the imaginary part is 0, element by element."""
+    return equal(FUNCTIONS["imag"](x), 0)

@@ -335,7 +335,7 @@ def _scatter(op: Op, x: Any, index: Any, values: Any) -> Expr:
     )
 )
 def put_along_axis(
-    arr: Any, indices: Any, values: Any, axis: int | None = -1, inplace: bool = True
+    arr: Any, indices: Any, values: Any, axis: int | None = -1, *, inplace: bool = True
 ) -> Expr:
     """A copy of `arr` with elements along an axis set: the inverse of ``take_along_axis``.
 
