@@ -73,6 +73,8 @@ class Operators:
         return _call("remainder", other, self)
 
     def __pow__(self, other: Any) -> Expr:
+        if type(other) is int and other == 2 and self.dtype.kind == "b":  # type: ignore[attr-defined]
+            return _call("square", self)  # NumPy's operator squares: booleans give int8
         return _call("power", self, other)
 
     def __rpow__(self, other: Any) -> Expr:

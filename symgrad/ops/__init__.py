@@ -25,6 +25,7 @@ FAMILIES = (
     "comparison",
     "rounding",
     "trigonometric",
+    "number_parts",
     "activation",
     "cumulative",
     "running",

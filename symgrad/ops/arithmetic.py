@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError
-from symgrad.ir.node import LITERAL, Expr, as_expr, literal
-from symgrad.ir.op import FUNCTIONS, Example, public
+from symgrad.ir.node import LITERAL, Expr, as_expr, as_exprs, literal
+from symgrad.ir.op import FUNCTIONS, Example, function, public
+from symgrad.ops.cast import astype
 from symgrad.ops.elementwise import elementwise
 from symgrad.ops.examples import like_numpy
 from symgrad.ops.exponential import at_root, log
+from symgrad.ops.interpret import known_value
 from symgrad.ops.selection import where
 
 _PAIR = ((3, 4), (3, 4))
@@ -119,17 +121,19 @@ def _power_partials(out: Expr, x: Expr, y: Expr) -> tuple[Expr | None, Expr | No
         if by_x is not None and 0 < p < 1:
             by_x = at_root(x, by_x)
     else:
-        by_x = where(y == 0, zero, y * x ** (y - 1))  # x^0 is constant, at 0 too
-    # 0^y is 0 for all y > 0; at y = 0 it jumps, and its slope is 0 by convention
+        slope = where((x == 0) & (y == 1), _one(out), y * x ** (y - 1))
+        by_x = where(y == 0, zero, slope)  # x^0 is constant, at 0 too
+    # 0^y is 0 for all y > 0; at y = 0 it jumps, and its slope is 0 by convention. What falls to
+    # 0 falls faster than a logarithm grows: inf^-1 log inf
     there = FUNCTIONS["real"](y) >= 0
-    by_y = where((x == 0) & there, zero, out * log(x))
+    by_y = where((out == 0) | ((x == 0) & there), zero, out * log(x))
     return by_x, by_y
 
 
 def _check_power(x: Expr, y: Expr) -> None:
-    if x.dtype.kind in "iu" and y.op is LITERAL and y.dtype.kind == "i":
-        exponents = y.attrs["value"].array
-        if (exponents < 0).any():
+    if x.dtype.kind in "iu" and y.dtype.kind == "i" and y.closed:
+        exponents = known_value(y)
+        if exponents is not None and (exponents < 0).any():
             raise DeclarationError(
                 f"power: integers to negative integer powers are not integers: {x.dtype} to the "
                 f"power {exponents}; use a floating exponent or base, or sg.reciprocal"
@@ -142,6 +146,7 @@ def _check_power(x: Expr, y: Expr) -> None:
     numpy="{0} ** {1}",
     latex="{{{0}}}^{{{1}}}",
     dtype="power",
+    name="power",
     check=_check_power,
     cost=20,
     takes_complex=True,
@@ -168,11 +173,21 @@ def _check_power(x: Expr, y: Expr) -> None:
         ),
     ),
 )
-def power(x: Any, y: Any) -> Any:
+def _power(x: Any, y: Any) -> Any:
+    """x to the power y; see :func:`power`."""
+
+
+@function
+def power(x: Any, y: Any) -> Expr:
     """x to the power y, element by element.
 
+    Integers have no negative integer powers: a constant one is refused, any other is an error
+    of the call.
+
+    Notes
+    -----
     The slope in x at x = 0 is 0 for y > 1 and for y = 0, and 1 for y = 1; the slope in y is 0
-    there for y >= 0.
+    there for y >= 0. Where the power is 0, its slope in y is 0.
 
     Examples
     --------
@@ -181,6 +196,31 @@ def power(x: Any, y: Any) -> Any:
     >>> float(sg.function([x], sg.grad(x**3, x))(2.0))
     12.0
     """
+    base, exponent = as_exprs((x, y))
+    if base.dtype.kind == "b" and exponent.dtype.kind in "iu":
+        # NumPy's operator would square booleans in int8
+        base = astype(base, np.result_type(base.dtype, exponent.dtype))
+    return _power(base, exponent)
+
+
+FUNCTIONS["pow"] = power
+
+
+@public(
+    examples=(
+        like_numpy("float_power", ((3, 4),), 2),
+        like_numpy(
+            "float_power",
+            ((3, 4), (4,)),
+            dtypes=("int64", "int64"),
+            domain=((1.0, 5.0), (-3.0, 4.0)),
+        ),
+    )
+)
+def float_power(x: Any, y: Any) -> Expr:
+    """x to the power y in float64, whatever the arguments: integers have negative powers here."""
+    base, exponent = as_exprs((x, y))
+    return power(astype(base, np.float64), astype(exponent, np.float64))
 
 
 @elementwise(
@@ -254,4 +294,4 @@ def remainder(x: Any, y: Any) -> Any:
     """x - y * floor(x / y), of the sign of y."""
 
 
-FUNCTIONS["mod"] = remainder
+FUNCTIONS["mod"], FUNCTIONS["true_divide"] = remainder, divide

@@ -8,14 +8,17 @@ import numpy as np
 
 from symgrad.ir.op import FUNCTIONS, NAMESPACES, Example
 
-__all__ = ["joined", "like_numpy", "parts", "spectral"]
+__all__ = ["both", "joined", "like_numpy", "parts", "spectral"]
 
 Shape = tuple[int, ...]
+
+#: what an example may be given beside the arguments of the function
+FIELDS = ("dtypes", "domain", "away", "smooth")
 
 
 def like_numpy(name: str, shapes: tuple[Shape, ...], *args: Any, **kwargs: Any) -> Example:
     """The function against NumPy's of that name, called in the same way."""
-    fields = {key: kwargs.pop(key) for key in ("dtypes", "domain") if key in kwargs}
+    fields = {key: kwargs.pop(key) for key in FIELDS if key in kwargs}
     reference = getattr(np, name)
     return Example(
         lambda *xs: FUNCTIONS[name](*xs, *args, **kwargs),
@@ -81,3 +84,18 @@ def _transform(name: str, shape: Shape, real: bool, options: dict[str, Any]) -> 
         (shape,),
         dtypes=("float64" if real or len(shape) == 1 else "complex128",),
     )
+
+
+def both(name: str, shapes: tuple[Shape, ...], **fields: Any) -> Example:
+    """A function that gives two arrays of one shape, as one: the first and three of the second."""
+    reference = getattr(np, name)
+
+    def build(*xs: Any) -> Any:
+        first, second = FUNCTIONS[name](*xs)
+        return first + second * 3
+
+    def combine(*xs: Any) -> Any:
+        first, second = reference(*xs)
+        return first + second * 3
+
+    return Example(build, combine, shapes, **fields)

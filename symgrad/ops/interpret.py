@@ -12,9 +12,9 @@ from symgrad.ir.code import Code
 from symgrad.ir.graph import topological
 from symgrad.ir.imports import imported
 from symgrad.ir.node import LITERAL, SIZE, Expr
-from symgrad.ir.size import Size
+from symgrad.ir.size import Size, symbols_in
 
-__all__ = ["evaluate", "evaluate_node"]
+__all__ = ["evaluate", "evaluate_node", "known_value"]
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +63,21 @@ def evaluate(outputs: Sequence[Expr], env: Mapping[Expr, Any]) -> list[Array]:
         for declared, actual in zip(leaf.shape, array.shape, strict=True):
             _bind(sizes, declared, actual)
     return _run(outputs, values, sizes)
+
+
+def known_value(node: Expr) -> Array | None:
+    """The value of an expression of constants alone; None if inputs or symbolic sizes are in it."""
+    if node.op is LITERAL:
+        return node.attrs["value"].array  # type: ignore[no-any-return]
+    if not node.closed or not all(isinstance(size, int) for size in node.shape):
+        return None
+    if any(n.op is SIZE or not _is_static(n) for n in topological([node])):
+        return None
+    return _run([node], {}, {})[0]
+
+
+def _is_static(node: Expr) -> bool:
+    return node.op.name != "training" and not symbols_in(node.shape, *node.attrs.values())
 
 
 def _run(

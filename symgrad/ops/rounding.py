@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError
+from symgrad.errors import DeclarationError, DTypeError
 from symgrad.ir.dtypes import is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS, Example, function
@@ -48,6 +48,31 @@ def _conjugate_direction(modulus: Expr, z: Expr) -> Expr:
     """conj(z) / |z|, and 0 at 0: d|z| is the real part of its product with dz."""
     one = literal(1, modulus.dtype)
     return FUNCTIONS["conjugate"](z) / FUNCTIONS["where"](modulus == 0, one, modulus)  # type: ignore[no-any-return]
+
+
+@elementwise(
+    formula="Abs(x)",
+    partials=lambda out, x: (sign(x),),
+    numpy="np.fabs({0})",
+    latex=r"\left|{0}\right|",
+    dtype="fabs",
+    examples=(
+        Example(lambda x: fabs(x), np.fabs, ((3, 4),), away=(0.0,)),
+        Example(lambda x: fabs(x), np.fabs, ((3, 4),), dtypes=("int64",), domain=((-4.0, 4.0),)),
+    ),
+)
+def fabs(x: Any) -> Any:
+    """Absolute value as a floating number, with slope 0 at 0."""
+
+
+@elementwise(
+    numpy="np.signbit({0})",
+    latex=r"\operatorname{{signbit}} {0}",
+    dtype="signbit",
+    examples=(Example(lambda x: signbit(x), np.signbit, ((3, 4),), smooth=False),),
+)
+def signbit(x: Any) -> Any:
+    """Whether the sign is minus: of -0.0 too."""
 
 
 @elementwise(
@@ -142,6 +167,17 @@ FUNCTIONS["fix"] = trunc
             ((3, 4),),
             domain=((0.26, 0.34),),
         ),
+        *(
+            Example(
+                lambda x, d=d: round(x, d),
+                lambda x, d=d: np.round(x, d),
+                ((3, 4),),
+                dtypes=("int64",),
+                domain=((-999.0, 999.0),),
+            )
+            for d in (0, 1, -1, -2)
+        ),
+        Example(lambda x: round(x), np.round, ((3, 4),), dtypes=("bool",)),
     ),
 )
 def rint(x: Any) -> Any:
@@ -168,10 +204,15 @@ def round(a: Any, decimals: int = 0) -> Expr:
     if isinstance(decimals, bool) or not isinstance(decimals, (int, np.integer)):
         raise DeclarationError(f"round: decimals must be an integer; got {decimals!r}")
     x = as_expr(a)
+    if x.dtype.kind == "b":
+        if decimals:
+            raise DTypeError("round: booleans have no decimals")
+        return rint(x)  # a float16, as in NumPy
     if not is_float(x.dtype):
-        if decimals < 0:
-            raise DeclarationError("round: tens of integers are not available; use x.astype(float)")
-        return x
+        if decimals >= 0:
+            return x
+        unit = 10.0**-decimals
+        return (rint(x / unit) * unit).astype(x.dtype)
     if decimals == 0:
         return rint(x)
     unit = 10.0 ** max(decimals, -decimals)

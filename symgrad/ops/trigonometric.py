@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from symgrad.ir.node import Expr
+from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import FUNCTIONS, Example
 from symgrad.ops.elementwise import elementwise
 from symgrad.ops.selection import where
@@ -229,3 +230,30 @@ def hypot(x: Any, y: Any) -> Any:
 for _name in ("sin", "cos", "tan", "sinh", "cosh", "tanh"):
     FUNCTIONS[f"a{_name}"] = FUNCTIONS[f"arc{_name}"]
 FUNCTIONS["atan2"] = arctan2
+
+
+@elementwise(
+    formula="180 * x / pi",
+    partials=lambda out, x: (literal(180 / math.pi, out.dtype),),
+    numpy="np.degrees({0})",
+    latex=r"\frac{{180}}{{\pi}} {0}",
+    dtype="degrees",
+    examples=_examples(lambda x: degrees(x), np.degrees),
+)
+def degrees(x: Any) -> Any:
+    """An angle in degrees, of one in radians."""
+
+
+@elementwise(
+    formula="pi * x / 180",
+    partials=lambda out, x: (literal(math.pi / 180, out.dtype),),
+    numpy="np.radians({0})",
+    latex=r"\frac{{\pi}}{{180}} {0}",
+    dtype="radians",
+    examples=_examples(lambda x: radians(x), np.radians),
+)
+def radians(x: Any) -> Any:
+    """An angle in radians, of one in degrees."""
+
+
+FUNCTIONS["rad2deg"], FUNCTIONS["deg2rad"] = degrees, radians

@@ -75,7 +75,7 @@ REAL_ONLY: dict[tuple[str, int], str] = {
 }
 
 #: ops whose derivative is zero by definition, whatever differences of their values say
-CONSTANT = {"stop_gradient"}
+CONSTANT = {"stop_gradient", "nextafter", "spacing"}
 
 
 @dataclass(frozen=True, eq=False)
