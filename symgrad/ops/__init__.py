@@ -26,6 +26,8 @@ FAMILIES = (
     "rounding",
     "trigonometric",
     "number_parts",
+    "closeness",
+    "entire",
     "activation",
     "cumulative",
     "running",
