@@ -52,6 +52,8 @@ FAMILIES = (
     "window_reductions",
     "pooling",
     "norm",
+    "missing",
+    "covariance",
     "softmax",
     "einsum",
     "special_gamma",

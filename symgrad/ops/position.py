@@ -15,7 +15,7 @@ from symgrad.ops.axes import delimited, indices
 from symgrad.ops.extrema import require_elements
 from symgrad.ops.shape import normalize_axis, ravel, reshape
 
-__all__ = ["argmax", "argmin"]
+__all__ = ["Position", "argmax", "argmin", "position"]
 
 
 class Position(Op):
@@ -30,13 +30,17 @@ class Position(Op):
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
         return make(self, args, {**node.attrs, "axis": node.attrs["axis"] + 1})
 
-    def numpy(self, node: Expr, *args: Code) -> Code:
-        options: dict[str, object] = {}
+    def options(self, node: Expr) -> dict[str, Any]:
+        """The keyword arguments of the call, without those that are NumPy's defaults."""
+        options: dict[str, Any] = {}
         if node.args[0].ndim > 1:
             options["axis"] = node.attrs["axis"]
         if node.attrs["keepdims"]:
             options["keepdims"] = True
-        return Code.method(args[0], self.name, out=True, **options)
+        return options
+
+    def numpy(self, node: Expr, *args: Code) -> Code:
+        return Code.method(args[0], self.name, out=True, **self.options(node))
 
     def latex(self, node: Expr, *args: str) -> str:
         letters = f"_{{{indices((node.attrs['axis'],))}}}"
@@ -44,10 +48,11 @@ class Position(Op):
         return f"{symbol}{letters} {delimited(args[0])}"
 
 
-def _position(op: str, a: Any, axis: Any, keepdims: bool) -> Expr:
+def position(op: str, a: Any, axis: Any, keepdims: bool) -> Expr:
+    """The node of a position, from what a user passed."""
     x = as_expr(a)
     attrs = {"axis": 0, "keepdims": bool(keepdims) and axis is not None}
-    if axis is not None:
+    if axis is not None and (x.ndim or axis not in (0, -1)):
         attrs["axis"] = normalize_axis(axis, x.ndim, f"{op}: axis")
         return make(OPS[op], (x,), attrs)
     flat = x if x.ndim == 1 else ravel(x)
@@ -92,7 +97,7 @@ def argmax(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Expr:
     >>> sg.argmax(x, axis=1)  # the class of each row
     <Expr argmax...: (B,) int64>
     """
-    return _position("argmax", a, axis, keepdims)
+    return position("argmax", a, axis, keepdims)
 
 
 @register
@@ -114,4 +119,4 @@ def argmin(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Expr:
     >>> sg.argmin(x).shape
     ()
     """
-    return _position("argmin", a, axis, keepdims)
+    return position("argmin", a, axis, keepdims)
