@@ -54,6 +54,7 @@ FAMILIES = (
     "norm",
     "missing",
     "covariance",
+    "sorting",
     "softmax",
     "einsum",
     "special_gamma",

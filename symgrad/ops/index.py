@@ -70,13 +70,16 @@ def provably_unique(node: Expr) -> bool:
     """Whether no element of the first argument is indexed twice, as far as can be proved.
 
     It is not if each axis of the broadcast index arrays has an array that varies along that
-    axis alone and without repetition: then the element gives the position away.
+    axis alone and without repetition: then the element gives the position away. One array may be
+    a permutation along an axis, for each position of the others.
     """
     bounds = index_bounds(node)
     if not bounds:
         return True
     shape = broadcast_shapes(*[array.shape for array, _ in bounds])
     told = {_tells(array, size) for array, size in bounds}
+    permuted = [_permutes(array) for array, _ in bounds]
+    told.add(next((axis for axis in permuted if axis is not None), None))
     return all(
         axis - len(shape) in told or (isinstance(size, int) and size <= 1)
         for axis, size in enumerate(shape)
@@ -102,6 +105,13 @@ def _tells(array: Expr, size: Size) -> int | None:
             return None
         return wide[0] if len(np.unique(values)) == len(values) else None
     return wide[0] if array.op.name == "argsort" and array.ndim == 1 else None
+
+
+def _permutes(array: Expr) -> int | None:
+    """The axis, counted from the end, along which an array holds each index once."""
+    if array.op.name in ("argsort", "argpartition"):
+        return int(array.attrs["axis"]) - array.ndim
+    return None
 
 
 def _is_whole(node: Expr) -> bool:
