@@ -55,6 +55,8 @@ FAMILIES = (
     "missing",
     "covariance",
     "sorting",
+    "search",
+    "counting",
     "softmax",
     "einsum",
     "special_gamma",

@@ -57,6 +57,9 @@ from tests.ops.registry_cases import (
 #: (op, number of the example) -> why its result is a float64 where its arguments are float32
 STAYS_DOUBLE: dict[tuple[str, int], str] = {
     ("clip", 3): "a bound is a float64 array",
+    ("histogram", 0): "counts are int64, which a float32 cannot hold",
+    ("histogram", 1): "its edges are a float64 array",
+    ("histogram", 2): "its edges are a float64 array",
     ("identity", 0): "the identity matrix is declared a float64",
 }
 
@@ -66,6 +69,7 @@ NARROW = {np.dtype("float64"): np.dtype("float32"), np.dtype("complex128"): np.d
 #: op -> why its result is always a float64, as NumPy's is
 ALWAYS_DOUBLE = {
     "float_power": "it is there to compute in float64",
+    "bincount": "NumPy adds weights in float64",
     "cov": "its dtype argument says otherwise",
     "corrcoef": "its dtype argument says otherwise",
 }
