@@ -56,6 +56,7 @@ FAMILIES = (
     "covariance",
     "sorting",
     "search",
+    "quantiles",
     "counting",
     "softmax",
     "einsum",
