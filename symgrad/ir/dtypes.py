@@ -15,6 +15,7 @@ from symgrad.errors import DTypeError
 __all__ = [
     "as_dtype",
     "default_dtype",
+    "extreme",
     "get_default_dtype",
     "is_complex",
     "is_float",
@@ -113,6 +114,15 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     (dtype('float32'), dtype('int32'))
     """
     return np.empty(0, dtype).real.dtype if dtype.kind == "c" else dtype
+
+
+def extreme(dtype: np.dtype[Any], low: bool) -> Any:
+    """The value that no other is below (or above): where a maximum or a minimum begins."""
+    if dtype.kind == "f":
+        return -np.inf if low else np.inf
+    if dtype.kind == "b":
+        return not low
+    return np.iinfo(dtype).min if low else np.iinfo(dtype).max
 
 
 @lru_cache(maxsize=4096)

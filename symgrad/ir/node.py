@@ -15,6 +15,7 @@ from symgrad.errors import DTypeError, ExpressionUseError, ShapeError, SymgradEr
 from symgrad.ir import provenance, size
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.dtypes import as_dtype, promote
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.op import FUNCTIONS, OPS, Op, register
 from symgrad.ir.operators import Operators
 from symgrad.ir.provenance import Origin
@@ -449,6 +450,8 @@ def as_expr(value: Any) -> Expr:
     kind = _weak_type(value)
     if kind is not None:
         return _weak_literal(value, kind, ())
+    if isinstance(value, Lifted):
+        raise value.misuse()
     if isinstance(value, (list, tuple)) and _holds_expr(value):
         return FUNCTIONS["stack"]([as_expr(v) for v in value])  # type: ignore[no-any-return]
     try:

@@ -54,6 +54,7 @@ FAMILIES = (
     "norm",
     "missing",
     "covariance",
+    "choosing",
     "sorting",
     "search",
     "quantiles",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError
+from symgrad.ir.lifted import lift
 from symgrad.ir.node import LITERAL, Expr, as_expr, as_exprs, literal
 from symgrad.ir.op import FUNCTIONS, Example, function, public
 from symgrad.ops.cast import astype
@@ -196,6 +197,8 @@ def power(x: Any, y: Any) -> Expr:
     >>> float(sg.function([x], sg.grad(x**3, x))(2.0))
     12.0
     """
+    if (lifted := lift(power, x, y)) is not None:
+        return lifted  # type: ignore[no-any-return]
     base, exponent = as_exprs((x, y))
     if base.dtype.kind == "b" and exponent.dtype.kind in "iu":
         # NumPy's operator would square booleans in int8

@@ -11,6 +11,7 @@ from symgrad.errors import DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import as_dtype, is_complex, is_inexact
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import LITERAL, SIZE, Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, register
 
@@ -101,5 +102,7 @@ def astype(x: Any, dtype: Any) -> Expr:
     >>> sg.astype(x, "float32").dtype
     dtype('float32')
     """
+    if isinstance(x, Lifted):
+        return x.apply(lambda value: astype(value, dtype), (x,))  # type: ignore[no-any-return]
     x, to = as_expr(x), as_dtype(dtype)
     return x if x.dtype == to else make(ASTYPE, (x,), {"dtype": to})

@@ -10,6 +10,7 @@ import numpy as np
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make, require_equal
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import Size, as_size
@@ -38,6 +39,8 @@ __all__ = ["bincount", "count_nonzero", "histogram"]
 )
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
     """How many elements along `axis`, or of all, are not 0 (are true)."""
+    if isinstance(a, Lifted):
+        return a.reduce("count_nonzero", axis, keepdims)  # type: ignore[no-any-return]
     x = as_expr(a)
     return reduce.sum(x if x.dtype.kind == "b" else not_equal(x, 0), axis, keepdims=keepdims)
 

@@ -15,6 +15,7 @@ from symgrad.errors import DeclarationError, DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_inexact
+from symgrad.ir.lifted import lift
 from symgrad.ir.node import Expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, Example, Op, public, register_instance
 from symgrad.ops import masking
@@ -111,6 +112,8 @@ class Elementwise(Op):
         return Aval(shape, self.dtype_rule(*[a.dtype for a in args]))
 
     def __call__(self, *args: Any) -> Expr:
+        if (lifted := lift(self, *args)) is not None:
+            return lifted  # type: ignore[no-any-return]
         exprs = tuple(as_exprs(args, self.weak))
         if self.check is not None:
             self.check(*exprs)

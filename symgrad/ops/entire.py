@@ -9,6 +9,7 @@ import numpy as np
 
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
+from symgrad.ir.lifted import lift
 from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ops import entire_kernels as kernels
@@ -53,6 +54,12 @@ def _of_order(op: Op, node: Expr, order: int) -> Expr:
     return make(op, node.args, {"order": order})
 
 
+def _function(name: str, x: Any) -> Expr:
+    if (lifted := lift(lambda value: _function(name, value), x)) is not None:
+        return lifted  # type: ignore[no-any-return]
+    return make(OPS[name], (as_expr(x),), {"order": 0})
+
+
 # ---- sinc
 
 
@@ -92,7 +99,7 @@ def sinc(x: Any) -> Expr:
     >>> sg.function([x], sg.sinc(x))([0.0, 0.5, 1.0]).round(4)
     array([1.    , 0.6366, 0.    ])
     """
-    return make(OPS["sinc"], (as_expr(x),), {"order": 0})
+    return _function("sinc", x)
 
 
 # ---- modified Bessel functions
@@ -128,4 +135,4 @@ def i0(x: Any) -> Expr:
     >>> sg.function([x], sg.i0(x))([0.0, 1.0]).round(4)
     array([1.    , 1.2661])
     """
-    return make(OPS["bessel_i"], (as_expr(x),), {"order": 0})
+    return _function("bessel_i", x)

@@ -11,6 +11,8 @@ import numpy as np
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.config import config
+from symgrad.ir.dtypes import extreme
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.op import FUNCTIONS, function, register
 from symgrad.ir.size import Size
@@ -36,16 +38,7 @@ from symgrad.ops.shape import (
     transpose,
 )
 
-__all__ = ["extreme", "require_elements"]
-
-
-def extreme(dtype: np.dtype[Any], low: bool) -> Any:
-    """The value that no other is below (or above): where a maximum or a minimum begins."""
-    if dtype.kind == "f":
-        return -np.inf if low else np.inf
-    if dtype.kind == "b":
-        return not low
-    return np.iinfo(dtype).min if low else np.iinfo(dtype).max
+__all__ = ["require_elements"]
 
 
 class Extremum(Reduction):
@@ -153,6 +146,8 @@ def max(
     >>> sg.max(x, axis=0, keepdims=True).shape
     (1, 3)
     """
+    if isinstance(a, Lifted):
+        return a.reduce("max", axis, keepdims, initial=initial, where=where)  # type: ignore[no-any-return]
     return _extremum("max", a, axis, keepdims, initial, where)
 
 
@@ -186,6 +181,8 @@ def min(
     >>> sg.min(x).shape
     ()
     """
+    if isinstance(a, Lifted):
+        return a.reduce("min", axis, keepdims, initial=initial, where=where)  # type: ignore[no-any-return]
     return _extremum("min", a, axis, keepdims, initial, where)
 
 

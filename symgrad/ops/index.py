@@ -24,6 +24,7 @@ from symgrad.ops.index_spec import (
     placement,
     subscript,
 )
+from symgrad.ops.masked import selected, traced_mask
 from symgrad.ops.shape import (
     array_code,
     expand_dims,
@@ -284,8 +285,9 @@ def getitem(x: Any, index: Any) -> Expr:
     ----------
     x : array_like
     index : int, slice, None, Ellipsis, array_like, or a tuple of them
-        Integer arrays may be expressions; boolean masks must be constant. On a symbolic axis,
-        an integer is checked to be in range at each call.
+        Integer arrays may be expressions. On a symbolic axis, an integer is checked to be in
+        range at each call. A boolean mask that is an expression gives a selection that waits
+        for a reduction: ``x[x > 0].sum()``.
 
     Examples
     --------
@@ -295,7 +297,10 @@ def getitem(x: Any, index: Any) -> Expr:
     >>> x[sg.arange(x.shape[0]), y].shape, x[:, 1:-1].shape, x[None, -1].shape
     ((Dim('B'),), (Dim('B'), 3), (1, 5))
     """
-    x, entries, arrays = parse_index(as_expr(x), index)
+    x = as_expr(x)
+    if (chosen := traced_mask(x, index)) is not None:
+        return selected(x, *chosen)  # type: ignore[return-value]
+    x, entries, arrays = parse_index(x, index)
     return make(GETITEM, (x, *arrays), {"index": entries})
 
 

@@ -17,6 +17,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.node import LITERAL, Check, Expr, as_expr, literal, require
 from symgrad.ir.size import Dim, Size, dim, lower_bound, slice_length, upper_bound
 from symgrad.ops.broadcasting import broadcast_shapes
+from symgrad.ops.interpret import known_value
 from symgrad.ops.shape import axes_index, reshape
 
 __all__ = [
@@ -108,14 +109,15 @@ def _classify(part: Any) -> Any:
         return literal(np.empty(0, np.intp))
     found = as_expr(part)
     if found.dtype.kind == "b":
-        if found.op is not LITERAL:
-            raise DeclarationError(
-                "a boolean expression cannot be an index, for the shape of the result would "
-                "depend on its values; use sg.where(mask, x, 0) and keep the shape"
-            )
         if not found.ndim:
             raise DeclarationError("a boolean scalar is no index; use sg.where")
-        return found.attrs["value"].array
+        known = known_value(found)
+        if known is None:
+            raise DeclarationError(
+                "a boolean expression cannot be an index here, for the shape of the result would "
+                "depend on its values; use sg.where(mask, x, 0) and keep the shape"
+            )
+        return known
     if found.dtype.kind not in "iu":
         raise DTypeError(f"an index must be an integer; got an array of {found.dtype}")
     return found

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from symgrad.ir.code import Code
-from symgrad.ir.dtypes import is_float
+from symgrad.ir.dtypes import extreme, is_float
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr, as_exprs
 from symgrad.ir.op import FUNCTIONS, Example, public, register
 from symgrad.ops import extrema, reduce, statistics
 from symgrad.ops.comparison import equal, isnan, logical_not
 from symgrad.ops.cumulative import cumprod, cumsum
-from symgrad.ops.extrema import extreme
 from symgrad.ops.position import Position, position
 from symgrad.ops.reduce import only
 from symgrad.ops.selection import where as choose
@@ -105,6 +105,9 @@ def nan_to_num(
     >>> f([4.0, -1.0, float("inf")])
     array([0.25, 0.  , 0.  ])
     """
+    if isinstance(x, Lifted):
+        fill = {"nan": nan, "posinf": posinf, "neginf": neginf}
+        return x.apply(lambda value: nan_to_num(value, **fill), (x,))  # type: ignore[no-any-return]
     values = as_expr(x)
     if not is_float(values.dtype):
         return values

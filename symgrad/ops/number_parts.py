@@ -10,11 +10,13 @@ import numpy as np
 from symgrad.errors import DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
+from symgrad.ir.lifted import lift
 from symgrad.ir.node import Expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ops import number_kernels as kernels
 from symgrad.ops.arithmetic import divide, floor_divide, remainder
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
+from symgrad.ops.cast import astype
 from symgrad.ops.elementwise import elementwise
 from symgrad.ops.examples import both, like_numpy
 from symgrad.ops.rounding import rint, trunc
@@ -75,6 +77,8 @@ def divmod(x: Any, y: Any) -> tuple[Expr, Expr]:
     >>> sg.divmod(x, 2.0) == divmod(x, 2.0)
     True
     """
+    if (lifted := lift(divmod, x, y)) is not None:
+        return lifted  # type: ignore[no-any-return]
     x, y = as_exprs((x, y))
     return floor_divide(x, y), remainder(x, y)
 
@@ -124,9 +128,10 @@ def modf(x: Any) -> tuple[Expr, Expr]:
     -----
     The slope of the fraction is 1, that of the integer 0, at integers too.
     """
-    (x,) = as_exprs((x,))
+    if (lifted := lift(modf, x)) is not None:
+        return lifted  # type: ignore[no-any-return]
     part = _fraction(x)
-    return part, trunc(x.astype(part.dtype))
+    return part, trunc(astype(x, part.dtype))
 
 
 @elementwise(

@@ -11,6 +11,7 @@ import numpy as np
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ops.axes import Axes, accumulator, count, delimited, indices, reduced_axes
@@ -246,6 +247,9 @@ def sum(
     >>> sg.sum(x, axis=1).shape, sg.sum(x, axis=0, keepdims=True).shape
     ((Dim('B'),), (1, 3))
     """
+    if isinstance(a, Lifted):
+        options = {"dtype": dtype, "initial": initial, "where": where}
+        return a.reduce("sum", axis, keepdims, **options)  # type: ignore[no-any-return]
     total = reduction("sum", only(a, where, 0), axis, keepdims, dtype)
     return total if initial is None else total + as_literal(initial, total.dtype)
 
@@ -318,6 +322,9 @@ def prod(
     >>> sg.prod(x, axis=1).shape
     (Dim('B'),)
     """
+    if isinstance(a, Lifted):
+        options = {"dtype": dtype, "initial": initial, "where": where}
+        return a.reduce("prod", axis, keepdims, **options)  # type: ignore[no-any-return]
     total = reduction("prod", only(a, where, 1), axis, keepdims, dtype)
     return total if initial is None else total * as_literal(initial, total.dtype)
 
@@ -355,6 +362,8 @@ def any(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) 
     >>> sg.any(x > 0, axis=1).dtype
     dtype('bool')
     """
+    if isinstance(a, Lifted):
+        return a.reduce("any", axis, keepdims, where=where)  # type: ignore[no-any-return]
     return reduction("any", only(a, where, False), axis, keepdims)
 
 
@@ -378,4 +387,6 @@ def all(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) 
     >>> sg.all(x > 0, axis=1).shape
     (Dim('B'),)
     """
+    if isinstance(a, Lifted):
+        return a.reduce("all", axis, keepdims, where=where)  # type: ignore[no-any-return]
     return reduction("all", only(a, where, True), axis, keepdims)

@@ -8,6 +8,7 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, DTypeError
 from symgrad.ir.dtypes import is_complex, is_float
+from symgrad.ir.lifted import lift
 from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS, Example, function
 from symgrad.ops.elementwise import elementwise
@@ -203,6 +204,8 @@ def round(a: Any, decimals: int = 0) -> Expr:
     """
     if isinstance(decimals, bool) or not isinstance(decimals, (int, np.integer)):
         raise DeclarationError(f"round: decimals must be an integer; got {decimals!r}")
+    if (lifted := lift(lambda value: round(value, decimals), a)) is not None:
+        return lifted  # type: ignore[no-any-return]
     x = as_expr(a)
     if x.dtype.kind == "b":
         if decimals:

@@ -25,6 +25,7 @@ from symgrad.ops.index import (
     provably_unique,
 )
 from symgrad.ops.index_spec import Index, indexed_shape, parse_index, subscript_value
+from symgrad.ops.masked import expanded, selected, traced_mask
 from symgrad.ops.shape import broadcast_to, expand_dims, inverse_permutation, reshape, transpose
 
 __all__ = ["At", "Slots", "at", "put_along_axis", "scatter_add", "scatter_set"]
@@ -313,13 +314,27 @@ def scatter_set(x: Any, index: Any, values: Any) -> Expr:
 
 
 def _scatter(op: Op, x: Any, index: Any, values: Any) -> Expr:
-    x, values = as_exprs((as_expr(x), values))
+    x = as_expr(x)
+    if (chosen := traced_mask(x, index)) is not None:
+        return _masked(op, x, *chosen, values)
+    x, values = as_exprs((x, values))
     if not np.can_cast(values.dtype, x.dtype, "same_kind"):
         raise DTypeError(
             f"{op.name}: values of {values.dtype} cannot go into an array of {x.dtype}"
         )
     x, entries, arrays = parse_index(x, index)
     return make(op, (x, *arrays, astype(values, x.dtype)), {"index": entries})
+
+
+def _masked(op: Op, x: Expr, mask: Expr, axis: int, values: Any) -> Expr:
+    """The elements that a mask chooses set, or added to, where the mask is an expression."""
+    where = selected(x, mask, axis)
+    x, given = as_exprs((x, where.beside(values, op.name)))
+    if not np.can_cast(given.dtype, x.dtype, "same_kind"):
+        raise DTypeError(f"{op.name}: values of {given.dtype} cannot go into an array of {x.dtype}")
+    given = astype(given, x.dtype)
+    new = given if op is SCATTER_SET else FUNCTIONS["add"](x, given)
+    return FUNCTIONS["where"](expanded(mask, axis, x), new, x)  # type: ignore[no-any-return]
 
 
 @public(

@@ -12,6 +12,7 @@ from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.config import config
 from symgrad.ir.dtypes import is_complex
+from symgrad.ir.lifted import Lifted, lift
 from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to
@@ -122,7 +123,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Expr:
     condition : array_like
         Booleans, or numbers of which 0 is false.
     x, y : array_like
-        Both are computed.
+        Both are computed. Without them the result is that of :func:`nonzero`.
 
     Examples
     --------
@@ -132,12 +133,12 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Expr:
     >>> f([4.0, -1.0])
     array([0.25, 0.  ])
     """
+    if x is None and y is None:
+        return FUNCTIONS["nonzero"](condition)  # type: ignore[no-any-return]
     if x is None or y is None:
-        raise DeclarationError(
-            "where: expected a condition and two values; the indices at which a condition holds "
-            "depend on values, so that their number has no static shape. Choose with "
-            "sg.where(condition, x, 0), and reduce that"
-        )
+        raise DeclarationError("where: expected a condition and two values, or a condition alone")
+    if (lifted := lift(where, condition, x, y)) is not None:
+        return lifted  # type: ignore[no-any-return]
     x, y = as_exprs((x, y))
     return make(WHERE, (as_expr(condition), x, y), {})
 
@@ -317,6 +318,8 @@ def clip(
     """
     if (a_min is not None and min is not None) or (a_max is not None and max is not None):
         raise DeclarationError("clip: give each bound once, as a_min or min, a_max or max")
+    if isinstance(a, Lifted):
+        return a.apply(clip, (a, a_min, a_max) if min is max is None else (a, min, max))  # type: ignore[no-any-return]
     low = a_min if min is None else min
     high = a_max if max is None else max
     if low is None and high is None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from symgrad.errors import DeclarationError
 from symgrad.ir.dtypes import is_complex, real_dtype
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr, as_exprs
 from symgrad.ir.op import FUNCTIONS, Example, function, register
 from symgrad.ir.size import Dim, Size
@@ -123,6 +124,8 @@ def mean(
     >>> sg.mean(x, axis=1).dtype
     dtype('float32')
     """
+    if isinstance(a, Lifted):
+        return a.reduce("mean", axis, keepdims, dtype=dtype, where=where)  # type: ignore[no-any-return]
     if where is True or where is None:
         return reduction("mean", a, axis, keepdims, dtype)
     x = as_floating(a) if dtype is None else astype(as_expr(a), dtype)
@@ -253,6 +256,9 @@ def _spread(
     op: str, a: Any, axis: Any, dtype: Any, keepdims: bool, ddof: int | float, where: Any, mean: Any
 ) -> Expr:
     """The variance or standard deviation of the elements in a mask, or about a given mean."""
+    if isinstance(a, Lifted):
+        options = {"dtype": dtype, "where": where, "ddof": ddof, "mean": mean}
+        return a.reduce(op, axis, keepdims, **options)  # type: ignore[no-any-return]
     spectral = is_complex(as_expr(a).dtype)
     if (where is True or where is None) and mean is None and not spectral:
         return reduction(op, a, axis, keepdims, dtype, ddof=ddof)

@@ -208,10 +208,10 @@ def test_mask_that_does_not_fit() -> None:
         leaf("x", (3, 4))[np.array([True, False])]
 
 
-def test_boolean_expression_is_refused_by_name_of_what_to_use() -> None:
-    x = leaf("x", ("B",))
-    with pytest.raises(DeclarationError, match=r"sg\.where"):
-        x[x > 0]
+def test_boolean_expression_beside_other_indices_is_refused() -> None:
+    x = leaf("x", ("B", 3))
+    with pytest.raises(DeclarationError, match="whole axes"):
+        x[x[:, 0] > 0, 1]
 
 
 @pytest.mark.parametrize("index", [3, -4, [0, 3], np.array([-4]), (0, 2), (slice(None), [2])])
