@@ -11,7 +11,7 @@ from symgrad.errors import DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.lifted import lift
-from symgrad.ir.node import Expr, as_exprs, literal, make
+from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ops import number_kernels as kernels
 from symgrad.ops.arithmetic import divide, floor_divide, remainder
@@ -230,8 +230,9 @@ def ldexp(x: Any, n: Any) -> Expr:
     >>> sg.function([x], sg.ldexp(x, 3))([1.0, 0.5])
     array([8., 4.])
     """
-    x, n = as_exprs((x, n), (True, False))
-    return _ldexp(x, n)
+    if (lifted := lift(ldexp, x, n)) is not None:
+        return lifted  # type: ignore[no-any-return]
+    return _ldexp(as_expr(x), as_expr(n))
 
 
 # ---- neighbours

@@ -158,7 +158,15 @@ def _arange(node: Expr) -> Any:
 @_define("sum", "prod")
 def _fold(node: Expr, x: Array) -> Any:
     fold = np.sum if node.op.name == "sum" else np.prod
+    if node.args[0].dtype.kind == "b":  # conditions that hold are counted
+        x = np.frompyfunc(_one_or_zero, 1, 1)(x)
     return fold(x, axis=node.attrs["axis"], keepdims=node.attrs["keepdims"])
+
+
+def _one_or_zero(condition: Any) -> Any:
+    import sympy
+
+    return sympy.Piecewise((1, condition), (0, True))
 
 
 @_define("max", "min")
