@@ -12,15 +12,14 @@ from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.graph import rebuild, substitute, topological
 from symgrad.ir.node import LITERAL, Check, Expr, identity, literal, make
 from symgrad.ir.size import Size
+from symgrad.ops.draws import Draw
 from symgrad.ops.index import index_bounds
 from symgrad.ops.leaf import TRAINING
-from symgrad.ops.random import uniform
 
 __all__ = ["draw_point", "in_double"]
 
 Array = np.ndarray[Any, Any]
 
-UNIFORM = uniform().op
 DOUBLE = np.dtype(np.float64)
 SCALE = 0.5
 INTEGERS = 3  # integers that index nothing are below this
@@ -94,8 +93,8 @@ def draw_point(
                 env[leaf] = np.array(given[leaf], leaf.dtype)
             elif leaf.op is TRAINING:
                 env[leaf] = np.array(True)
-            elif leaf.op is UNIFORM:
-                env[leaf] = np.asarray(rng.random(shape))
+            elif isinstance(leaf.op, Draw):
+                env[leaf] = leaf.op.sample(leaf, rng, shape).astype(leaf.dtype)
             elif leaf.dtype.kind == "f":
                 env[leaf] = np.asarray(draw(shape))
             elif leaf.dtype.kind == "b":

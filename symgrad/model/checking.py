@@ -10,12 +10,13 @@ import numpy as np
 from symgrad.autodiff.check import CheckReport, check_expressions
 from symgrad.errors import DeclarationError
 from symgrad.ir.dtypes import is_float
-from symgrad.ir.graph import Graph
-from symgrad.ir.node import Expr
+from symgrad.ir.graph import Graph, substitute
+from symgrad.ir.node import Expr, identity
 from symgrad.model.function import Function
 from symgrad.model.grad import require_scalar, stabilised
 from symgrad.model.model import Model
 from symgrad.model.passes import Job, resolve
+from symgrad.ops.draws import Draw
 from symgrad.ops.leaf import INPUT, PARAM
 
 __all__ = ["check_gradients"]
@@ -29,18 +30,29 @@ class _Compiled:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._functions: dict[tuple[Expr, ...], tuple[Function, list[Expr]]] = {}
+        self._inputs: dict[Expr, Expr] = {}
 
     def __call__(self, outputs: Sequence[Expr], env: Mapping[Expr, Any]) -> list[Array]:
         key = (*outputs, *env)
         found = self._functions.get(key)
         if found is None:
             leaves = list(env)
-            function = Function(leaves, list(outputs), *_shape(len(outputs)), "check", None)
+            inputs = [self._as_input(leaf) for leaf in leaves]
+            new = substitute(outputs, dict(zip(leaves, inputs, strict=True)))
+            function = Function(inputs, new, *_shape(len(outputs)), "check", None)
             found = self._functions[key] = (function, leaves)
         function, leaves = found
         rng = np.random.default_rng(self._seed)  # the same draws each time
         values = function(*[env[leaf] for leaf in leaves], rng=rng)
         return [np.asarray(v) for v in values]
+
+    def _as_input(self, leaf: Expr) -> Expr:
+        """The leaf, or an input in the place of a draw: its numbers are those of the point."""
+        if not isinstance(leaf.op, Draw):
+            return leaf
+        name = f"draw_{leaf.attrs['token']}"
+        attrs = {"name": name, "shape": leaf.shape, "dtype": leaf.dtype}
+        return self._inputs.setdefault(leaf, identity(INPUT, attrs))
 
 
 def _shape(count: int) -> tuple[Any, str]:

@@ -49,6 +49,6 @@ def dropout(x: Any, rate: float) -> sg.Expr:
     if rate == 0:
         return x
     keep = round(1 - rate, 15)
-    mask = sg.random.bernoulli(keep, x.shape)
+    mask = sg.random.dropout_mask(x.shape, rate)
     # `where` rather than a product: what is dropped is 0, whatever it holds
     return sg.where(sg.training(), sg.where(mask, x / keep, 0.0), x)

@@ -12,7 +12,7 @@ from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, public, register
-from symgrad.ir.size import Size, lower_bound, product
+from symgrad.ir.size import Size, lower_bound
 from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.creation import arange, zeros
 from symgrad.ops.examples import like_numpy
@@ -90,7 +90,7 @@ def provably_unique(node: Expr) -> bool:
 def _tells(array: Expr, size: Size) -> int | None:
     """The axis, counted from the end, that an index array varies along without repetition."""
     wide = _wide_axes(array)
-    while array.op.name in ("expand_dims", "squeeze", "transpose", "reshape") or _is_whole(array):
+    while array.op.name in ("expand_dims", "squeeze", "transpose", "reshape") or _is_part(array):
         array = array.args[0]
     if len(wide) != 1 or len(_wide_axes(array)) != 1:
         return None
@@ -105,7 +105,8 @@ def _tells(array: Expr, size: Size) -> int | None:
         elif (values < 0).any() and (values >= 0).any():
             return None
         return wide[0] if len(np.unique(values)) == len(values) else None
-    return wide[0] if array.op.name == "argsort" and array.ndim == 1 else None
+    ordered = array.op.name in ("argsort", "random_permutation")
+    return wide[0] if ordered and array.ndim == 1 else None
 
 
 def _permutes(array: Expr) -> int | None:
@@ -115,17 +116,9 @@ def _permutes(array: Expr) -> int | None:
     return None
 
 
-def _is_whole(node: Expr) -> bool:
-    """Whether a node takes all elements in order, and puts new axes between: ``x[:, None]``."""
-    return (
-        node.op is GETITEM
-        and len(node.args) == 1
-        and all(
-            entry in (("new",), ("at", 0)) or (entry[:2] == ("slice", 0) and entry[3] == 1)
-            for entry in node.attrs["index"]
-        )
-        and product(node.shape) == product(node.args[0].shape)
-    )
+def _is_part(node: Expr) -> bool:
+    """Whether a node takes elements once each, and puts new axes between: ``x[:5, None]``."""
+    return node.op is GETITEM and len(node.args) == 1
 
 
 def _wide_axes(array: Expr) -> list[int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
+from symgrad.ops.draws import Draw
 from symgrad.ops.index import node_subscript
 from symgrad.viz.formula import number
 from symgrad.viz.outline import printable
@@ -91,7 +92,7 @@ def write(node: Expr, args: list[Code], alone: bool = True) -> Code:
     if op is SIZE:
         return Code(node.attrs["size"].latex(), SUM)
     if not node.args and op.identity:
-        return Code(plain(op.name), ATOM)
+        return Code(_guarded(op.latex(node)) if isinstance(op, Draw) else plain(op.name), ATOM)
     if op.name in _TRANSPARENT:
         return args[0]
     if op.name == "transpose" and node.attrs["axes"] == (1, 0):

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 import symgrad.autodiff.along_axis
-import symgrad.ops.random
+import symgrad.ops
 from symgrad.autodiff.differences import central_difference
 from symgrad.ir.graph import rebuild, substitute, topological
 from symgrad.ir.node import Expr, as_expr, identity
 from symgrad.ir.op import EXAMPLES, OPS, Example
 from symgrad.ir.size import Size, dim
+from symgrad.ops.draws import Draw
 from symgrad.ops.interpret import evaluate
 from symgrad.ops.leaf import INPUT
 
@@ -38,8 +39,7 @@ LEAVES = {
     "slot": "a value that a step of training changes",
     "training": "resolved when compiled",
     "named": "the name of a constant",
-    "standard_normal": "drawn at a call",
-    "standard_uniform": "drawn at a call",
+    **{name: "drawn at a call" for name, op in OPS.items() if isinstance(op, Draw)},
 }
 
 #: (op, number of the example) -> why it needs sizes that are known at declaration
