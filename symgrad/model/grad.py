@@ -13,6 +13,7 @@ from symgrad.ir.dtypes import is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.model.tree import flatten, unflatten
+from symgrad.rewrite import STABLE
 from symgrad.rewrite.engine import rewrite_exprs
 
 __all__ = ["grad", "hvp", "jvp", "require_scalar", "stabilised", "value_and_grad", "vjp"]
@@ -20,7 +21,7 @@ __all__ = ["grad", "hvp", "jvp", "require_scalar", "stabilised", "value_and_grad
 
 def stabilised(outputs: Sequence[Expr], keep: Sequence[Expr] = ()) -> list[Expr]:
     """Outputs in the form that is differentiated; `keep` are leaves, never swallowed."""
-    return list(rewrite_exprs(list(outputs), ("stability",), keep=keep)[0])
+    return list(rewrite_exprs(list(outputs), STABLE, keep=keep)[0])
 
 
 def _leaves(wrt: Any) -> tuple[list[Expr], Any]:

@@ -20,6 +20,7 @@ from symgrad.ir.provenance import Origin
 from symgrad.ir.verify import verify
 from symgrad.model.grad import zero
 from symgrad.ops.leaf import NAMED, TRAINING
+from symgrad.rewrite import SIMPLE, STABLE
 from symgrad.rewrite.engine import rewrite
 
 __all__ = ["PASSES", "Job", "PassRow", "run"]
@@ -97,7 +98,7 @@ def resolve(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
 
 def stabilise(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     """Formulas that overflow or cancel become those that do not."""
-    return rewrite(graph, ("stability",), keep=list(job.wrt.values()))
+    return rewrite(graph, STABLE, keep=list(job.wrt.values()))
 
 
 def differentiate(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
@@ -127,7 +128,7 @@ def finish(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
 
 def simplify(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     """Algebra and shapes: nothing is left that a person would delete."""
-    new, fired = rewrite(graph, ("algebra", "shape", "folding"), normal=job.simple)
+    new, fired = rewrite(graph, SIMPLE, normal=job.simple)
     job.simple = set(new.nodes())
     return new, fired
 

@@ -67,6 +67,9 @@ FAMILIES = (
     "special_integral",
     "special_incomplete",
     "entire",  # np.i0 needs no SciPy, which special.i0 calls
+    "polynomial",
+    "exponent_sum",
+    "univariate",
 )
 
 for _family in FAMILIES:

@@ -15,11 +15,14 @@ __all__ = [
     "as_floating",
     "as_floats",
     "deliver",
+    "exp_below",
+    "exp_sum",
     "expm1_over_x",
     "gelu_tanh",
     "log1mexp",
     "log1p_over_x",
     "log_sigmoid",
+    "power_series",
     "sigmoid",
     "silu",
     "softplus",
@@ -106,3 +109,32 @@ def log1p_over_x(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.log1p(np.minimum(x, np.finfo(x.dtype).max)) / x
     return deliver(np.where(x == 0, 1, y), out)
+
+
+def exp_below(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """e^(a - b) where a <= b, as exact as exp_sum: 1 where both are the same infinity."""
+    y = np.where(np.equal(a, b), 1, exp_sum(a, np.negative(b)))
+    return deliver(y, out)
+
+
+def power_series(
+    x: np.ndarray, coefficients: tuple[float, ...], out: np.ndarray | None = None
+) -> np.ndarray:
+    """c_0 + c_1 x + c_2 x^2 + ... by Horner's rule."""
+    y = np.full_like(x, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        y *= x
+        y += c
+    return deliver(y, out)
+
+
+def exp_sum(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """e^(a + b), with what rounding the sum loses (Knuth's two-sum) put back to first order."""
+    a, b = as_floating(a), as_floating(b)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        s = a + b
+        part = s - a
+        lost = (a - (s - part)) + (b - part)
+        y = np.exp(s)
+        y = np.where((np.abs(lost) < 1) & (y < np.inf), y + y * lost, y)
+    return deliver(y, out)

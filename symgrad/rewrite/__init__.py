@@ -3,16 +3,37 @@
 Importing this package fills :data:`~symgrad.rewrite.engine.RULES`.
 """
 
-from symgrad.rewrite import algebra, complex, folding, indexing, products, shape, softmax, stability
+from symgrad.rewrite import (
+    algebra,
+    arithmetic,
+    complex,
+    folding,
+    indexing,
+    magnitude,
+    products,
+    shape,
+    softmax,
+    stability,
+    univariate,
+)
 from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
+
+#: the tables that make formulas stable: before they are differentiated
+STABLE = ("stability", "arithmetic", "univariate", "magnitude")
+#: the tables that leave nothing that a person would delete: after differentiation
+SIMPLE = ("arithmetic", "algebra", "shape", "folding")
 
 __all__ = [
     "RULES",
+    "SIMPLE",
+    "STABLE",
     "Rule",
     "algebra",
+    "arithmetic",
     "complex",
     "folding",
     "indexing",
+    "magnitude",
     "products",
     "rewrite",
     "rewrite_exprs",
@@ -20,4 +41,5 @@ __all__ = [
     "shape",
     "softmax",
     "stability",
+    "univariate",
 ]

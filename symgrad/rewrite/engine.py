@@ -186,6 +186,37 @@ def rule(
     return declare
 
 
+class _Index:
+    """Which rules may match a node, by its op and the ops of its arguments."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._orders = [(one, order) for one in rules for order in one.pattern.orders()]
+        self._candidates: dict[tuple[Op, ...], list[tuple[Rule, Node]]] = {}
+
+    def candidates(self, key: tuple[Op, ...]) -> list[tuple[Rule, Node]]:
+        found = self._candidates.get(key)
+        if found is None:
+            names = key[0].name, tuple([op.name for op in key[1:]])
+            found = self._candidates[key] = [
+                (one, order)
+                for one, order in self._orders
+                if order.fits(key[0], key[1:]) and (one.only is None or one.only(*names))
+            ]
+        return found
+
+
+_indices: dict[tuple[int, ...], tuple[tuple[Rule, ...], _Index]] = {}
+
+
+def _index(rules: tuple[Rule, ...]) -> _Index:
+    """The index of some rules, made once."""
+    key = tuple(map(id, rules))
+    found = _indices.get(key)
+    if found is None or any(a is not b for a, b in zip(found[0], rules, strict=True)):
+        found = _indices[key] = (rules, _Index(rules))
+    return found[1]
+
+
 @dataclass
 class Rewriter:
     """One run of tables over expressions.
@@ -206,8 +237,7 @@ class Rewriter:
 
     def __post_init__(self) -> None:
         self.kept = frozenset(self.keep)
-        self._candidates: dict[tuple[Op, ...], list[tuple[Rule, Node]]] = {}
-        self._orders = [(one, order) for one in self.rules for order in one.pattern.orders()]
+        self._index = _index(tuple(self.rules))
         self._uses: Counter[Expr] = Counter()
         self.mapping.update((node, node) for node in self.kept)
 
@@ -300,16 +330,7 @@ class Rewriter:
     def _step(self, node: Expr) -> tuple[Expr, Rule] | None:
         """Apply the first rule that fires."""
         key = (node.op, *[arg.op for arg in node.args])
-        candidates = self._candidates.get(key)
-        if candidates is None:
-            names = key[0].name, tuple([op.name for op in key[1:]])
-            candidates = [
-                (one, order)
-                for one, order in self._orders
-                if order.fits(key[0], key[1:]) and (one.only is None or one.only(*names))
-            ]
-            self._candidates[key] = candidates
-        for one, order in candidates:
+        for one, order in self._index.candidates(key):
             result = one.apply(order, node, self)
             if result is None:
                 continue

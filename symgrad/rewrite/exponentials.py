@@ -114,7 +114,12 @@ def terms(node: Expr, run: Rewriter, depth: int = 4) -> list[Term] | None:
     if name == "square" or (name == "power" and number(args[1]) is not None):
         base = terms(args[0], run, depth - 1)
         exponent = 2.0 if name == "square" else number(args[1]) or 0.0
-        if base is not None and len(base) == 1 and base[0].factor == 1 and base[0].exponent:
+        if (
+            base is not None
+            and len(base) == 1
+            and base[0].factor == 1
+            and base[0].exponent is not None
+        ):
             return [Term(1.0, scaled(base[0].exponent, exponent))]
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.rewrite.pattern import astype, broadcast_to, multiply, negative, subtract
 
-__all__ = ["conform", "difference", "number", "scaled"]
+__all__ = ["conform", "difference", "direction", "number", "scaled"]
 
 
 def number(node: Expr) -> float | None:
@@ -18,7 +18,7 @@ def number(node: Expr) -> float | None:
     return None
 
 
-def _direction(x: Expr) -> tuple[Expr, float]:
+def direction(x: Expr) -> tuple[Expr, float]:
     """`x` without its sign and literal factors, and their product."""
     factor = 1.0
     while x.op.name in ("negative", "multiply", "divide"):
@@ -45,7 +45,7 @@ def scaled(x: Expr, factor: float) -> Expr:
     >>> scaled(-x / 2, -2.0) is x
     True
     """
-    x, own = _direction(x)
+    x, own = direction(x)
     factor *= own
     if factor == 1:
         return x
@@ -58,7 +58,7 @@ def difference(a: Expr | None, b: Expr | None, factor: float = 1.0) -> Expr:
         one = a if b is None else b
         assert one is not None
         return scaled(one, factor if b is None else -factor)
-    (u, p), (v, q) = _direction(a), _direction(b)
+    (u, p), (v, q) = direction(a), direction(b)
     if u is v and p != q:
         return scaled(u, factor * (p - q))
     return scaled(subtract(a, b), factor)

@@ -132,7 +132,7 @@ def test_value_and_slope_are_accurate(rule: Rule, names: Any, build: Any) -> Non
         if not formula.has(symbol):
             continue
         [old], [new] = (cotangents([side], [seed], [x]) for side in (naive, stable))
-        [new], _, _ = rewrite_exprs([new], ["algebra", "shape", "folding"])
+        [new], _, _ = rewrite_exprs([new], ["arithmetic", "algebra", "shape", "folding"])
         check(*evaluate([old, new], env), Truth(formula.diff(symbol), symbols), points, noise)
 
 

@@ -13,7 +13,7 @@ from symgrad.ops.interpret import evaluate
 from symgrad.rewrite import rewrite_exprs
 from symgrad.rewrite.pattern import astype, exp, matmul, tanh, transpose, where, zeros
 
-TABLES = ["algebra", "shape", "folding"]
+TABLES = ["arithmetic", "algebra", "shape", "folding"]
 
 
 def simplified(expr: Expr) -> Expr:

@@ -20,7 +20,7 @@ from symgrad.rewrite import RULES, rewrite, rewrite_exprs, rule
 from symgrad.rewrite.pattern import NUMBER, exp, log, maximum, square, tanh, trace
 from symgrad.rewrite.pattern import sum as sum_
 
-ALL = ["stability", "algebra", "shape", "folding"]
+ALL = ["stability", "arithmetic", "algebra", "shape", "folding"]
 
 
 @contextmanager

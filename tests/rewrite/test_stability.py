@@ -123,7 +123,7 @@ def test_gradient_of_spelling_is_accurate(name: str, leaf: Any) -> None:
     x = leaf("x", (len(points),))
     [stable], _, _ = rewrite_exprs([build(x)], ["stability"])
     [d_x] = cotangents([stable], [FUNCTIONS["ones"](stable.shape)], [x])
-    [found], _, _ = rewrite_exprs([d_x], ["algebra", "shape", "folding"])
+    [found], _, _ = rewrite_exprs([d_x], ["arithmetic", "algebra", "shape", "folding"])
     [value] = evaluate([found], {x: points})
     step = mp.mpf(10) ** -300
     truth = [(exact(mp.mpf(p) + step) - exact(mp.mpf(p) - step)) / (2 * step) for p in points]
@@ -182,7 +182,9 @@ def test_cross_entropy_by_hand(name: str, scale: float, batch: Any, leaf: Any) -
     [loss], _, fired = rewrite_exprs([loss], ["stability"])
     assert fired
     [d_z] = cotangents([loss], [literal(1.0)], [z])
-    [value, gradient], _, _ = rewrite_exprs([loss, d_z], ["algebra", "shape", "folding"])
+    [value, gradient], _, _ = rewrite_exprs(
+        [loss, d_z], ["arithmetic", "algebra", "shape", "folding"]
+    )
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(5, 10)) * scale, np.array([1, 5, 9, 0, 1])
     logits[0, 1], logits[1, 5] = 1000.0, -1000.0
@@ -200,7 +202,7 @@ def test_gradient_collapses_to_softmax_less_onehot(leaf: Any) -> None:
     p = e / e.sum(axis=1, keepdims=True)
     [loss], _, _ = rewrite_exprs([-log(p)[arange(z.shape[0]), y].mean()], ["stability"])
     [d_z] = cotangents([loss], [literal(1.0)], [z])
-    [d_z], _, _ = rewrite_exprs([d_z], ["algebra", "shape", "folding"])
+    [d_z], _, _ = rewrite_exprs([d_z], ["arithmetic", "algebra", "shape", "folding"])
     assert d_z.op.name == "scatter_add"
     buffer, _, labels, values = d_z.args
     assert labels is y and not values.shape
