@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from symgrad.autodiff.reverse import conform, depends, require_differentiable
 from symgrad.errors import ShapeError
 from symgrad.ir import provenance
-from symgrad.ir.aval import format_shape
+from symgrad.ir.aval import Avals, format_shape
 from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr
 from symgrad.ir.provenance import Origin
+from symgrad.ops.gauge import forward_mode
+from symgrad.ops.item import ITEM
 
 __all__ = ["pushforward"]
 
@@ -38,15 +41,24 @@ def pushforward(
         found: dict[Expr, Expr] = {}
         for x, t in zip(wrt, tangents, strict=True):
             found[x] = found[x] + t if x in found else t  # what stands twice moves by the sum
+        of_items: dict[Expr, tuple[Expr | None, ...]] = {}
         order = topological(outputs, stop=found.__contains__)
         active = depends(order, wrt)
         for node in order:
             if node not in active or node in found or not node.args:
                 continue
-            below = tuple([found.get(arg) for arg in node.args])
-            if all([t is None for t in below]):
-                continue
-            tangent = _jvp(node, below)
+            if node.op is ITEM:
+                parts = of_items.get(node.args[0])
+                tangent = None if parts is None else parts[node.attrs["part"]]
+            else:
+                below = tuple([found.get(arg) for arg in node.args])
+                if all([t is None for t in below]):
+                    continue
+                made = _jvp(node, below)
+                if isinstance(node.aval, Avals):
+                    of_items[node] = made
+                    continue
+                tangent = made
             if tangent is None:
                 continue
             tangent = conform(tangent, node)
@@ -57,8 +69,11 @@ def pushforward(
         return [found.get(output) for output in outputs]
 
 
-def _jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
+def _jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> Any:
     if node.op.has_derivative or not node.op.composite:
         return node.op.jvp(node, tangents)
     moving = {arg: t for arg, t in zip(node.args, tangents, strict=True) if t is not None}
     return pushforward([node.op.lower(node)], list(moving), list(moving.values()))[0]
+
+
+forward_mode[:] = [pushforward]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir import provenance
+from symgrad.ir.aval import Aval, Avals
 from symgrad.ir.dtypes import is_complex, is_inexact
 from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
 from symgrad.ops import masking
+from symgrad.ops.item import ITEM
 
 __all__ = ["cotangents", "depends", "require_differentiable"]
 
@@ -37,12 +40,18 @@ def depends(order: Sequence[Expr], wrt: Sequence[Expr]) -> set[Expr]:
     """The nodes of `order` through which a derivative with respect to `wrt` can flow."""
     active = set(wrt)
     for node in order:
-        if node not in active and is_inexact(node.dtype):
+        if node not in active and _is_smooth(node.aval):
             for arg in node.args:
                 if arg in active:
                     active.add(node)
                     break
     return active
+
+
+def _is_smooth(aval: Aval) -> bool:
+    if isinstance(aval, Avals):
+        return any([is_inexact(part.dtype) for part in aval.parts])
+    return is_inexact(aval.dtype)
 
 
 def cotangents(
@@ -82,19 +91,30 @@ def cotangents(
             if output in active:
                 found.setdefault(output, []).append(seed)
         totals: dict[Expr, Expr] = {}
+        of_items: dict[Expr, dict[int, Expr]] = {}
         for node in reversed(order):
-            parts = found.pop(node, None)
-            if parts is None:
-                continue
-            ct: Expr = parts[0]
-            for part in parts[1:]:
-                ct = masking.add(ct, part)
-            totals[node] = ct
-            _mark(ct, node, origins)
-            if node in cut:
-                continue
+            ct: Any
+            if isinstance(node.aval, Avals):
+                by_index = of_items.pop(node, None)
+                if by_index is None:
+                    continue
+                ct = tuple([by_index.get(i) for i in range(len(node.aval.parts))])
+            else:
+                parts = found.pop(node, None)
+                if parts is None:
+                    continue
+                ct = parts[0]
+                for part in parts[1:]:
+                    ct = masking.add(ct, part)
+                totals[node] = ct
+                _mark(ct, node, origins)
+                if node in cut:
+                    continue
             needs = tuple([arg in active for arg in node.args])
             if not any(needs):
+                continue
+            if node.op is ITEM:
+                of_items.setdefault(node.args[0], {})[node.attrs["part"]] = ct
                 continue
             for arg, need, one in zip(node.args, needs, _vjp(node, ct, needs), strict=True):
                 if need and one is not None:
@@ -102,7 +122,9 @@ def cotangents(
         return [totals.get(x) for x in wrt]
 
 
-def _vjp(node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+def _vjp(node: Expr, ct: Any, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+    if isinstance(node.aval, Avals):
+        return node.op.vjp(node, ct, needs)
     parts = _products(node, ct, needs)
     mask = masking.reached(node, ct)
     if mask is None or parts[0] is None or masking.masked(parts[0]) is not None:

@@ -72,6 +72,8 @@ class Namer:
 
     def _described(self, node: Expr) -> str:
         """A name for what the user left without one: ``z_max``, ``rows``, or ``t``."""
+        if node.op.name == "item":
+            return self._generic(node.args[0].op.parts[node.attrs["part"]])
         if len(node.args) == 1:
             known = self.names.get(node.args[0])
             if known is not None and known not in self.generic and len(known) <= 12:
@@ -98,7 +100,13 @@ def _ending(node: Expr) -> str:
     return _SHORT.get(node.op.name, node.op.name)
 
 
-_SHORT = {"transpose": "T", "astype": "cast", "negative": "neg", "getitem": "part"}
+_SHORT = {
+    "transpose": "T",
+    "definite_factor": "factor",
+    "astype": "cast",
+    "negative": "neg",
+    "getitem": "part",
+}
 #: names for results of ops on what has no name itself
 _PLAIN = {
     "arange": "rows",

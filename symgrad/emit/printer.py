@@ -220,8 +220,10 @@ class Printer:
                 self._reuse(statement, code, indent)
             else:
                 self._assign(statement, code, indent)
-        if self.debug and is_inexact(node.dtype):
-            self._check(node, indent)
+        if self.debug:
+            for value in statement.values:
+                if is_inexact(value.dtype):
+                    self._check(value, indent)
 
     def _assign(self, statement: Compute, code: Code, indent: int) -> None:
         text = code.text
@@ -234,6 +236,10 @@ class Printer:
                 self.codes[statement.node] = Code(memory)
                 self.wrapped("", text, "", indent)
                 return
+        if statement.parts:
+            names = [self._target(part) if part is not None else "_" for part in statement.parts]
+            self.wrapped(f"{', '.join(names)} = ", text, "", indent)
+            return
         name = self._target(statement.node)
         self.wrapped(f"{name} = ", text, self._comment(statement.node), indent)
 

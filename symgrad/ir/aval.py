@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.ir.size import Size
 
-__all__ = ["Aval", "format_shape"]
+__all__ = ["Aval", "Avals", "format_shape"]
 
 
 def format_shape(shape: tuple[Size, ...]) -> str:
@@ -44,3 +44,32 @@ class Aval:
 
     def __str__(self) -> str:
         return f"{format_shape(self.shape)} {self.dtype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Avals(Aval):
+    """Of a node that gives several arrays: one Aval for each.
+
+    Such a node is no array itself. ``item`` nodes take its parts, and nothing else reads it; so
+    the shape without axes and the dtype of Python objects that it has stand for "no array".
+
+    Parameters
+    ----------
+    parts : tuple of Aval
+    """
+
+    parts: tuple[Aval, ...] = ()
+
+    @staticmethod
+    def of(*parts: Aval) -> Avals:
+        """
+        Examples
+        --------
+        >>> import numpy as np
+        >>> print(Avals.of(Aval((3,), np.dtype("float64")), Aval((), np.dtype("int64"))))
+        (3,) float64, () int64
+        """
+        return Avals((), np.dtype(object), parts)
+
+    def __str__(self) -> str:
+        return ", ".join([str(part) for part in self.parts])

@@ -180,7 +180,8 @@ def call_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str,
         if fn is None and not hasattr(np, name):
             fn = FUNCTIONS.get(name)
     dtype = kwargs.pop("dtype", None)
-    options = supported(label, kwargs, {} if method == "__call__" else _OF_METHODS)
+    of_calls = _OF_STACKS if ufunc.signature else {}
+    options = supported(label, kwargs, of_calls if method == "__call__" else _OF_METHODS)
     if method != "__call__":
         if dtype is not None:
             options["dtype"] = dtype
@@ -192,9 +193,13 @@ def call_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str,
                 "expression itself"
             )
         raise ExpressionUseError(f"{label} is not available for expressions" + advice(name))
-    return fn(*(args if dtype is None else _computed_in(label, ufunc, args, dtype)))
+    if dtype is not None:
+        args = tuple(_computed_in(label, ufunc, args, dtype))
+    return fn(*args, **options)
 
 
+#: what ufuncs of vectors and matrices (``vecdot``) take
+_OF_STACKS = dict.fromkeys(("axis",))
 _OF_METHODS = dict.fromkeys(("axis", "keepdims", "initial", "indices"))
 
 

@@ -80,6 +80,8 @@ class Op:
     #: defined for complex arguments, with derivatives that are right for them: see
     #: `symgrad.ops.complex`; of all other ops they are refused
     takes_complex: ClassVar[bool] = False
+    #: of an op that gives several arrays: a name for each, as a person would call it in source
+    parts: ClassVar[tuple[str, ...]] = ()
     #: examples for the generated tests
     examples: tuple[Example, ...] = ()
 
@@ -90,12 +92,16 @@ class Op:
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         """Cotangents of the arguments, each of the argument's own shape; None is zero.
 
-        `needs` says which are wanted; the others may be None.
+        `needs` says which are wanted; the others may be None. For an op that gives several
+        arrays, `ct` is a tuple with one cotangent for each, and None for zero.
         """
         raise DTypeError(f"{self.name} has no derivative")
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
-        """The tangent of the result; a tangent of None is zero."""
+        """The tangent of the result; a tangent of None is zero.
+
+        For an op that gives several arrays: a tuple with the tangent of each.
+        """
         raise NotImplementedError(self.name)
 
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
@@ -105,6 +111,10 @@ class Op:
     def lower(self, node: Expr) -> Expr:
         """The op as a composition of primitives. Only for ops that are compositions."""
         raise NotImplementedError(self.name)
+
+    def alone(self, node: Expr, index: int) -> Expr | None:
+        """For an op that gives several arrays: one of them, where nobody wants the others."""
+        return None
 
     @property
     def composite(self) -> bool:

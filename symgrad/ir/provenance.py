@@ -19,6 +19,8 @@ __all__ = ["Origin", "capture", "current_scope", "quiet", "scope", "user_locatio
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 Position = tuple[int | None, int | None, int | None, int | None]
+#: a variable, or those that take the parts of a value
+_Target = str | tuple[str | None, ...]
 
 
 class _State(threading.local):
@@ -39,13 +41,13 @@ class Origin:
     ``("d", node)`` marks the cotangent of a node, ``("t", node)`` its tangent.
     """
 
-    __slots__ = ("call", "code", "inner", "lasti", "name", "role", "scope")
+    __slots__ = ("call", "code", "inner", "lasti", "name", "part", "role", "scope")
 
     def __init__(
         self,
         scope: str = "",
         name: str | None = None,
-        code: CodeType | tuple[str, Position] | None = None,
+        code: CodeType | tuple[str, Position, int | None] | None = None,
         lasti: int = -1,
         role: tuple[str, object] | None = None,
         call: int = 0,
@@ -58,6 +60,8 @@ class Origin:
         #: the user's call that made the node; what it made on the way is `inner`
         self.call = call
         self.inner = False
+        #: of several arrays that the call gives, which one the node is
+        self.part: int | None = None
 
     @property
     def filename(self) -> str | None:
@@ -94,11 +98,15 @@ class Origin:
         position, filename = self.position, self.filename
         if position is None or filename is None:
             return None
-        return _assignments(filename).get(position)
+        found = _assignments(filename).get(position)
+        if isinstance(found, tuple):
+            part = self.part
+            return found[part] if part is not None and part < len(found) else None
+        return found
 
     def __getstate__(self) -> tuple[object, ...]:
         place = self.code is not None and not self.inner
-        code = (self.filename, self.position) if place else None
+        code = (self.filename, self.position, self.part) if place else None
         return (self.scope, self.name, code, self.role)
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
@@ -106,6 +114,7 @@ class Origin:
         self.lasti = -1
         self.call = 0
         self.inner = False
+        self.part = self.code[2] if isinstance(self.code, tuple) else None
 
 
 @lru_cache(maxsize=4096)
@@ -114,10 +123,10 @@ def _positions(code: CodeType) -> list[Position]:
 
 
 #: file -> its lines, as linecache has them, and what they assign
-_read: dict[str, tuple[list[str], dict[Position, str]]] = {}
+_read: dict[str, tuple[list[str], dict[Position, _Target]]] = {}
 
 
-def _assignments(filename: str) -> dict[Position, str]:
+def _assignments(filename: str) -> dict[Position, _Target]:
     """Position of each expression that is the whole value of an assignment -> the variable."""
     lines = linecache.getlines(filename)
     known = _read.get(filename)
@@ -126,17 +135,20 @@ def _assignments(filename: str) -> dict[Position, str]:
     return known[1]
 
 
-def _parsed(lines: list[str]) -> dict[Position, str]:
+def _parsed(lines: list[str]) -> dict[Position, _Target]:
     try:
         tree = ast.parse("".join(lines))
     except (SyntaxError, ValueError):
         return {}
-    found: dict[Position, str] = {}
+    found: dict[Position, _Target] = {}
 
     def note(target: ast.expr, value: ast.expr) -> None:
+        place = (value.lineno, value.end_lineno, value.col_offset, value.end_col_offset)
         if isinstance(target, ast.Name):
-            place = (value.lineno, value.end_lineno, value.col_offset, value.end_col_offset)
             found.setdefault(place, target.id)
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Call):
+            names = [_unpacked(one) for one in target.elts]
+            found.setdefault(place, tuple(names))
         elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
             for one, part in zip(target.elts, value.elts, strict=False):
                 note(one, part)
@@ -152,6 +164,10 @@ def _parsed(lines: list[str]) -> dict[Position, str]:
             place = (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
             found.setdefault(place, node.target.id)
     return found
+
+
+def _unpacked(target: ast.expr) -> str | None:
+    return target.id if isinstance(target, ast.Name) and target.id.strip("_") else None
 
 
 def capture(name: str | None = None) -> Origin | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.autodiff.reverse import cotangents
@@ -19,6 +19,7 @@ from symgrad.ir.node import Expr, literal
 from symgrad.ir.provenance import Origin
 from symgrad.ir.verify import verify
 from symgrad.model.grad import zero
+from symgrad.ops.item import ITEM
 from symgrad.ops.leaf import NAMED, TRAINING
 from symgrad.rewrite import SIMPLE, STABLE
 from symgrad.rewrite.engine import rewrite
@@ -156,10 +157,35 @@ def lower(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
 
     mapping: dict[Expr, Expr] = {}
     outputs = substitute(list(graph.outputs.values()), mapping, visit)
+    outputs = _without_unread(outputs, mapping)
     for old, made in mapping.items():
         if made is not old:
             inherit(origins, old, made)
     return Graph(dict(zip(graph.outputs, outputs, strict=True)), origins), fired
+
+
+def _without_unread(outputs: Sequence[Expr], mapping: dict[Expr, Expr]) -> list[Expr]:
+    """Where one alone is read of the arrays that a node gives: that one, if it costs less."""
+    read: Counter[Expr] = Counter()
+    for node in topological(outputs):
+        if node.op is ITEM:
+            read[node.args[0]] += 1
+    if not read:
+        return list(outputs)
+
+    def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
+        if node.op is ITEM and read[node.args[0]] == 1:
+            alone = args[0].op.alone(args[0], node.attrs["part"])
+            if alone is not None:
+                return alone
+        same = all([a is b for a, b in zip(args, node.args, strict=True)])
+        return node if same else rebuild(node, args)
+
+    found: dict[Expr, Expr] = {}
+    new = substitute(outputs, found, visit)
+    for old, made in mapping.items():
+        mapping[old] = found.get(made, made)
+    return new
 
 
 PASSES: tuple[tuple[str, Pass], ...] = (

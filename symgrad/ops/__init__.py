@@ -4,6 +4,7 @@ import importlib
 
 FAMILIES = (
     "leaf",
+    "item",
     "arithmetic",
     "cast",
     "transpose",
@@ -19,7 +20,8 @@ FAMILIES = (
     "extrema",
     "position",
     "statistics",
-    "linalg",
+    "products",
+    "triangles",
     "exponential",
     "selection",
     "comparison",
@@ -70,6 +72,15 @@ FAMILIES = (
     "polynomial",
     "exponent_sum",
     "univariate",
+    "solve",
+    "determinants",
+    "factorizations",
+    "eigen",
+    "svd",
+    "pseudo_inverse",
+    "matrix_functions",
+    "vector_products",
+    "definite",
 )
 
 for _family in FAMILIES:

@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.ir.node import Expr, require_equal
 from symgrad.ir.size import Size, product
-from symgrad.ops.linalg import diagonal, matmul
+from symgrad.ops.products import diagonal, matmul
 from symgrad.ops.shape import expand_dims, matrix_transpose, reshape, squeeze, transpose
 
 __all__ = ["Term", "contract", "label_sizes"]

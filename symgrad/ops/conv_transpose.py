@@ -11,8 +11,8 @@ from symgrad.ir.size import Size, exact_quotient, product, size_max
 from symgrad.ops.conv_examples import CONV1D_TRANSPOSE, CONV2D_TRANSPOSE
 from symgrad.ops.convolution import last_kernel
 from symgrad.ops.join import slab
-from symgrad.ops.linalg import matmul
 from symgrad.ops.padding import pad
+from symgrad.ops.products import matmul
 from symgrad.ops.shape import matrix_transpose, moveaxis, reshape, transpose
 from symgrad.ops.spatial import (
     Pairs,

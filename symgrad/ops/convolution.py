@@ -16,9 +16,9 @@ from symgrad.ir.node import Expr, as_exprs
 from symgrad.ir.op import public
 from symgrad.ir.size import Size, exact_quotient, product
 from symgrad.ops.conv_examples import CONV1D, CONV2D
-from symgrad.ops.linalg import matmul
 from symgrad.ops.padding import pad
 from symgrad.ops.patches import patches_of
+from symgrad.ops.products import matmul
 from symgrad.ops.shape import moveaxis, reshape, transpose
 from symgrad.ops.spatial import Pairs, channels_first, from_last, pairs_of, steps_of, to_last
 from symgrad.ops.window_product import window_product

@@ -15,8 +15,8 @@ from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import Size, lower_bound, size_max, size_min
 from symgrad.ops.cumulative import reverse
 from symgrad.ops.join import slab
-from symgrad.ops.linalg import matmul
 from symgrad.ops.padding import pad
+from symgrad.ops.products import matmul
 from symgrad.ops.shape import expand_dims, squeeze
 from symgrad.ops.windows import sliding_window_view
 

@@ -18,7 +18,7 @@ from symgrad.ops.creation import full, zeros
 from symgrad.ops.examples import like_numpy
 from symgrad.ops.interpret import known_value
 from symgrad.ops.join import concatenate
-from symgrad.ops.linalg import matmul
+from symgrad.ops.products import matmul
 from symgrad.ops.selection import clip, maximum
 from symgrad.ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from symgrad.ir.op import FUNCTIONS, NAMESPACES, Example
 
-__all__ = ["both", "joined", "like_numpy", "parts", "spectral"]
+__all__ = ["both", "joined", "later", "like_numpy", "parts", "spectral"]
 
 Shape = tuple[int, ...]
 
@@ -99,3 +100,8 @@ def both(name: str, shapes: tuple[Shape, ...], **fields: Any) -> Example:
         return first + second * 3
 
     return Example(build, combine, shapes, **fields)
+
+
+def later(name: str, namespace: str = "linalg") -> Callable[..., Any]:
+    """The function of this name, which is declared below the examples that call it."""
+    return lambda *args, **kwargs: NAMESPACES[namespace][name](*args, **kwargs)

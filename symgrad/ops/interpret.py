@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.ir.aval import Avals
 from symgrad.ir.code import Code
 from symgrad.ir.graph import topological
 from symgrad.ir.imports import imported
@@ -31,11 +32,11 @@ def _compiled(
     return namespace["run"]  # type: ignore[no-any-return]
 
 
-def evaluate_node(node: Expr, args: Sequence[Any], sizes: Mapping[str, int] | None = None) -> Array:
-    """The value of one node from those of its arguments."""
+def evaluate_node(node: Expr, args: Sequence[Any], sizes: Mapping[str, int] | None = None) -> Any:
+    """The value of one node from those of its arguments: an array, or a tuple of them."""
     sizes = sizes or {}
     if node.op is LITERAL:
-        return node.attrs["value"].array  # type: ignore[no-any-return]
+        return node.attrs["value"].array
     if node.op is SIZE:
         return np.asarray(node.attrs["size"].evaluate(sizes), node.dtype)
     names = [f"a{i}" for i in range(len(args))]
@@ -47,7 +48,10 @@ def evaluate_node(node: Expr, args: Sequence[Any], sizes: Mapping[str, int] | No
         body = f"    return {node.op.numpy(node, *codes).text}"
     run = _compiled(f"def run({signature}):\n{body}\n", node.op.prelude(), node.op.imports())
     with np.errstate(all="ignore"):
-        return np.asarray(run(*args, **sizes), node.dtype)
+        value = run(*args, **sizes)
+    if isinstance(node.aval, Avals):
+        return tuple([np.asarray(v, p.dtype) for v, p in zip(value, node.aval.parts, strict=True)])
+    return np.asarray(value, node.dtype)
 
 
 def evaluate(outputs: Sequence[Expr], env: Mapping[Expr, Any]) -> list[Array]:

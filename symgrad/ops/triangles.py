@@ -16,7 +16,7 @@ from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, registe
 from symgrad.ir.size import Dim, Size, as_size
 from symgrad.ops.creation import Constant, arange, dtype_keyword, zeros
 from symgrad.ops.examples import like_numpy
-from symgrad.ops.linalg import diagonal
+from symgrad.ops.products import diagonal
 from symgrad.ops.shape import broadcast_to, given, ravel
 
 __all__ = [

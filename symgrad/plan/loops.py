@@ -22,11 +22,13 @@ class _Block:
         self.refs: list[Expr] = []
         self.buffers: list[Buffer] = []
         self._number: dict[Expr, int] = {}
-        self._local: dict[Expr, int] = {}
+        self._local: dict[Expr, tuple[int, int]] = {}
         self.form: list[Any] = []
         for i, statement in enumerate(statements):
             self.form.append(self._statement(statement))
-            self._local[statement.node] = i
+            values = [statement.node] if isinstance(statement, Commit) else statement.values
+            for j, value in enumerate(values):
+                self._local[value] = (i, j)
 
     def _statement(self, statement: Statement) -> Any:
         if isinstance(statement, Commit):
@@ -38,7 +40,8 @@ class _Block:
                 self.buffers.append(statement.buffer)
             buffer = self.buffers.index(statement.buffer)
         over = None if statement.over is None else self._ref(statement.over)
-        return (statement.how, buffer, over, self._operation(node))
+        read = tuple([part is not None for part in statement.parts])
+        return (statement.how, buffer, over, read, self._operation(node))
 
     def _operation(self, node: Expr) -> Any:
         attrs = tuple(node.attrs.items())
@@ -111,7 +114,8 @@ def _owned(
     serves: dict[Expr, set[int]] = {}
     found: list[tuple[int | None, Statement]] = []
     for statement in reversed(statements):
-        groups = set(serves.get(statement.node, ()))
+        values = [statement.node] if isinstance(statement, Commit) else statement.values
+        groups = set().union(*[serves.get(value, ()) for value in values])
         leaf = statement.leaf if isinstance(statement, Commit) else statement.over
         if leaf in owner and (isinstance(statement, Commit) or statement.how == "commit"):
             groups.add(owner[leaf])

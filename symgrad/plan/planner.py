@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from symgrad.ir.aval import Avals
 from symgrad.ir.code import Code
 from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.op import Op
+from symgrad.ops.item import ITEM
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Buffer, Commit, Compute, Entry, Loop, Program, Section
@@ -85,6 +87,11 @@ class _Planner:
         self.buffers: list[Buffer] = []
         self.free: dict[tuple[object, ...], list[Buffer]] = {}
         self.copies: set[str] = set()
+        #: node that gives several arrays -> those that are read, by their index
+        self.parts: dict[Expr, dict[int, Expr]] = {}
+        for node in self.order:
+            if node.op is ITEM and node not in given:
+                self.parts.setdefault(node.args[0], {})[node.attrs["part"]] = node
 
     # ---- which nodes get a statement
 
@@ -107,6 +114,8 @@ class _Planner:
 
     def _stands_alone(self, node: Expr, weight: int, is_base: bool) -> bool:
         if node.op.updates or node in self.targets or node in self.seam:
+            return True
+        if node.op is ITEM or node in self.parts:
             return True
         if is_base and (_is_filled(node) or not self.kept) and not self._is_named(node):
             return False  # made under the name of what updates it
@@ -170,6 +179,8 @@ class _Planner:
             pending.discard(node)
             if node not in self.materialised or is_atom(node) or node in self.given:
                 continue
+            if node.op is ITEM:
+                continue  # named by the statement of what gives it
             if self.entry.commits and start is None and not pending and node not in self.seam:
                 self.statements.append(Section("", False, "update"))
                 start = len(self.statements)
@@ -206,6 +217,9 @@ class _Planner:
 
     def _statement(self, node: Expr) -> None:
         statement = Compute(node)
+        if isinstance(node.aval, Avals):
+            parts = self.parts[node]
+            statement.parts = tuple([parts.get(i) for i in range(len(node.aval.parts))])
         dying: dict[Expr, None] = {}  # in order
         own = self._storage_of(node)
         for read in self._read(node.args):

@@ -81,12 +81,20 @@ class Compute:
     - ``"reuse"``: written over `over`, an operand that nobody reads afterwards;
     - ``"update"``: `over` (or a copy, or what its own expression makes) is changed in place;
     - ``"commit"``: written into the caller's own array, the leaf `over`.
+
+    A node that gives several arrays names them in `parts`; None for one that nobody reads.
     """
 
     node: Expr
     how: str = "fresh"
     buffer: Buffer | None = None
     over: Expr | None = None
+    parts: tuple[Expr | None, ...] = ()
+
+    @property
+    def values(self) -> list[Expr]:
+        """What the statement gives a name."""
+        return [part for part in self.parts if part is not None] or [self.node]
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from symgrad.ir.aval import Avals
 from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.size import Dim, Size
@@ -89,7 +90,10 @@ def _cut(order: Sequence[Expr], needed: Collection[Expr]) -> set[Expr]:
             graph.add_edge("source", ("in", i), capacity=work)
         # a leaf is there already: to keep it costs a reference
         size = 1 if leaf else 16 + count * node.dtype.itemsize
-        graph.add_edge(("in", i), ("out", i), capacity=size)
+        if isinstance(node.aval, Avals):  # its items are kept, one by one
+            graph.add_edge(("in", i), ("out", i))
+        else:
+            graph.add_edge(("in", i), ("out", i), capacity=size)
         for arg in node.args:
             if not (arg.op is LITERAL or arg.op is SIZE or arg.closed):
                 graph.add_edge(("out", number[arg]), ("in", i))

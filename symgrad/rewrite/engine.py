@@ -10,6 +10,7 @@ from typing import Any
 
 from symgrad.errors import CompileError
 from symgrad.ir import provenance
+from symgrad.ir.aval import Avals
 from symgrad.ir.graph import Graph, inherit, rebuild, topological
 from symgrad.ir.node import Expr
 from symgrad.ir.op import FUNCTIONS, Op
@@ -303,7 +304,8 @@ class Rewriter:
                 became, fired = found
             else:
                 became = rebuild(node, args)
-                became = became if became.aval == node.aval else self._reshaped(became, node)
+                if became.aval != node.aval and not isinstance(node.aval, Avals):
+                    became = self._reshaped(became, node)
                 self._hand_over(node, became)
             if became is node:
                 mapping[node] = node

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.ir.aval import Avals
 from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.symbolic.formulas import exact, translate
+from symgrad.symbolic.matrices import DEFINITIONS
 
 __all__ = ["array_of_symbols", "as_sympy_arrays"]
 
@@ -60,21 +62,35 @@ def as_sympy_arrays(outputs: Sequence[Expr], leaves: Mapping[Expr, Array]) -> li
     for node in topological(outputs, stop=found.__contains__):
         if node not in found:
             value = _written_out(node, [found[arg] for arg in node.args])
-            assert value.shape == node.shape, (node.op.name, value.shape, node.shape)
+            if not isinstance(node.aval, Avals):
+                assert value.shape == node.shape, (node.op.name, value.shape, node.shape)
             found[node] = value
     return [found[output] for output in outputs]
 
 
-def _written_out(node: Expr, args: list[Array]) -> Array:
+def _written_out(node: Expr, args: list[Array]) -> Any:
     if node.op is LITERAL:
         array = node.attrs["value"].array
         return _each(lambda value: exact(array.dtype.type(value)))(array)
-    define = _DEFINITIONS.get(node.op.name)
+    define = _DEFINITIONS.get(node.op.name) or DEFINITIONS.get(node.op.name)
     if define is not None:
-        return np.asarray(define(node, *args), object)
+        value = define(node, *args)
+        return value if isinstance(node.aval, Avals) else np.asarray(value, object)
+    if node.op.name == "symmetric_function":
+        return _symmetric_function(node, *args)
     if not args:  # a size, or a draw: SymPy is told of no more than translate knows
         return np.asarray(translate(node, []), object)
     return _each(lambda *values: translate(node, list(values)), len(args))(*args)
+
+
+def _symmetric_function(node: Expr, a: Array, w: Array, v: Array) -> Array:
+    """V f(w) V^T."""
+    body = node.attrs["f"]
+    (x,) = [n for n in topological([body]) if n.op.identity]
+    values = np.empty(w.shape, object)
+    for index in np.ndindex(w.shape):
+        values[index] = as_sympy_arrays([body], {x: np.asarray(w[index], object)})[0].item()
+    return (v * values[..., None, :]) @ v.swapaxes(-1, -2)
 
 
 def _each(fn: Callable[..., Any], arity: int = 1) -> Callable[..., Array]:

@@ -9,7 +9,7 @@ from symgrad.ir.op import OPS
 from symgrad.ir.size import Dim, Size, product
 from symgrad.ops.axes import count
 from symgrad.ops.leaf import Leaf
-from symgrad.ops.linalg import MATMUL
+from symgrad.ops.products import MATMUL
 from symgrad.ops.reduce import Reduction
 
 __all__ = ["bytes_of", "evaluated", "flops_of", "peak"]

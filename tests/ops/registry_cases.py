@@ -39,6 +39,7 @@ LEAVES = {
     "slot": "a value that a step of training changes",
     "training": "resolved when compiled",
     "named": "the name of a constant",
+    "item": "one of the arrays that a node gives: the name that its statement gives it",
     **{name: "drawn at a call" for name, op in OPS.items() if isinstance(op, Draw)},
 }
 
@@ -47,6 +48,8 @@ NEEDS_STATIC: dict[tuple[str, int], str] = {
     ("split", 0): "a symbolic size cannot be proved a multiple of 3",
     ("hsplit", 0): "a symbolic size cannot be proved a multiple of 2",
     ("hsplit", 1): "a symbolic size cannot be proved a multiple of 3",
+    **{("cross", k): "vectors have 2 or 3 elements" for k in range(6)},
+    **{("linalg.cross", k): "vectors have 3 elements" for k in range(2)},
     ("vsplit", 0): "a symbolic size cannot be proved a multiple of 2",
     **{("delete", i): "positions on an axis of unknown size" for i in range(4)},
     **{
