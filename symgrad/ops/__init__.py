@@ -71,6 +71,7 @@ FAMILIES = (
     "entire",  # np.i0 needs no SciPy, which special.i0 calls
     "polynomial",
     "exponent_sum",
+    "differences",
     "univariate",
     "solve",
     "determinants",

@@ -7,6 +7,7 @@ from symgrad.rewrite import (
     algebra,
     arithmetic,
     complex,
+    differences,
     folding,
     indexing,
     linear_algebra,
@@ -20,7 +21,7 @@ from symgrad.rewrite import (
 from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
 
 #: the tables that make formulas stable: before they are differentiated
-STABLE = ("stability", "arithmetic", "univariate", "magnitude")
+STABLE = ("stability", "arithmetic", "difference", "univariate", "magnitude")
 #: the tables that leave nothing that a person would delete: after differentiation
 SIMPLE = ("arithmetic", "algebra", "shape", "folding")
 
@@ -32,6 +33,7 @@ __all__ = [
     "algebra",
     "arithmetic",
     "complex",
+    "differences",
     "folding",
     "indexing",
     "magnitude",
