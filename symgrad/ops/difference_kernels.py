@@ -11,6 +11,14 @@ import numpy as np
 from symgrad.ops.kernels import as_floating, deliver
 
 __all__ = [
+    "cos_increment",
+    "exp_increment",
+    "log_increment",
+    "reciprocal_increment",
+    "sin_increment",
+    "sqrt_increment",
+    "square_increment",
+    "log_product",
     "cos_difference",
     "exp_difference",
     "log_difference",
@@ -55,8 +63,9 @@ def exp_difference(p: np.ndarray, q: np.ndarray, out: np.ndarray | None = None) 
     """e^p - e^q."""
     p, q = as_floating(p), as_floating(q)
     with np.errstate(over="ignore", invalid="ignore"):
-        d, b = p - q, np.exp(q)
-        return deliver(np.where(np.abs(d) < 1, b * np.expm1(d), np.exp(p) - b), out)
+        d, a, b = p - q, np.exp(p), np.exp(q)
+        near = (np.abs(d) < 1) | (np.isinf(a) & np.isinf(b))
+        return deliver(np.where(near, b * np.expm1(d), a - b), out)
 
 
 def log_difference(p: np.ndarray, q: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -104,3 +113,73 @@ def root_less(q: np.ndarray, r: np.ndarray, out: np.ndarray | None = None) -> np
         root = np.sqrt(q * q + r)
         near = r / (root + q)
         return deliver(np.where((q > 0) & np.isfinite(root), near, root - q), out)
+
+
+def log_product(p: np.ndarray, q: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(p q)."""
+    p, q = as_floating(p), as_floating(q)
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        product = p * q
+        lost = np.isinf(product) | (np.abs(product) < np.finfo(product.dtype).smallest_normal)
+        apart = np.log(np.abs(p)) + np.log(np.abs(q))
+        same = np.signbit(p) == np.signbit(q)
+        return deliver(np.where(lost & same, apart, np.log(product)), out)
+
+
+def square_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """(x + h)^2 - x^2."""
+    x, h = as_floating(x), as_floating(h)
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = h * (2 * x + h)
+        return deliver(np.where(np.isnan(y), np.square(x + h) - x * x, y), out)
+
+
+def sqrt_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """sqrt(x + h) - sqrt(x)."""
+    x, h = as_floating(x), as_floating(h)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        a, b = np.sqrt(x + h), np.sqrt(x)
+        y = h / (a + b)
+        return deliver(np.where(np.isnan(y), a - b, y), out)
+
+
+def reciprocal_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """1 / (x + h) - 1 / x."""
+    x, h = as_floating(x), as_floating(h)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        near = -h / x / (x + h)
+        close = (np.abs(h) < np.abs(x)) & np.isfinite(near)
+        return deliver(np.where(close, near, 1 / (x + h) - 1 / x), out)
+
+
+def exp_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """e^(x + h) - e^x."""
+    x, h = as_floating(x), as_floating(h)
+    with np.errstate(over="ignore", invalid="ignore"):
+        a, b = np.exp(x + h), np.exp(x)
+        near = (np.abs(h) < 1) | (np.isinf(a) & np.isinf(b))
+        return deliver(np.where(near, b * np.expm1(h), a - b), out)
+
+
+def log_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(x + h) - log(x)."""
+    x, h = as_floating(x), as_floating(h)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        close = (x > 0) & (2 * np.abs(h) < x)
+        return deliver(np.where(close, np.log1p(h / x), np.log(x + h) - np.log(x)), out)
+
+
+def sin_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """sin(x + h) - sin(x)."""
+    x, h = as_floating(x), as_floating(h)
+    with np.errstate(invalid="ignore"):
+        near = 2 * np.cos(x + h / 2) * np.sin(h / 2)
+        return deliver(np.where(np.abs(h) < 1, near, np.sin(x + h) - np.sin(x)), out)
+
+
+def cos_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """cos(x + h) - cos(x)."""
+    x, h = as_floating(x), as_floating(h)
+    with np.errstate(invalid="ignore"):
+        near = -2 * np.sin(x + h / 2) * np.sin(h / 2)
+        return deliver(np.where(np.abs(h) < 1, near, np.cos(x + h) - np.cos(x)), out)

@@ -20,6 +20,7 @@ __all__ = [
     "cos_difference",
     "exp_difference",
     "log_difference",
+    "log_product",
     "log_quotient",
     "reciprocal_difference",
     "root_less",
@@ -128,6 +129,18 @@ def log_difference(p: Any, q: Any) -> Any:
 )
 def log_quotient(p: Any, q: Any) -> Any:
     """log(p / q), also where p / q is close to 1, overflows or vanishes."""
+
+
+@elementwise(
+    formula="log(p * q)",
+    partials=lambda out, p, q: (1 / p, 1 / q),
+    numpy="log_product({0}, {1})",
+    latex=r"\log\left({0} {1}\right)",
+    kernels=(kernels.log_product,),
+    examples=_examples("log_product", lambda p, q: np.log(p * q), 0.2, 3.0),
+)
+def log_product(p: Any, q: Any) -> Any:
+    """log(p q), also where the product overflows or vanishes."""
 
 
 @elementwise(

@@ -6,25 +6,20 @@
 from __future__ import annotations
 
 from symgrad.ir.node import Expr
+from symgrad.ir.op import FUNCTIONS
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.log_form import log_form
 from symgrad.rewrite.pattern import (
     cos,
-    cos_difference,
     divide,
     exp,
-    exp_difference,
     log,
-    log_difference,
+    log_product,
     log_quotient,
-    reciprocal_difference,
     root_less,
     sin,
-    sin_difference,
     sqrt,
-    sqrt_difference,
     square,
-    square_difference,
 )
 from symgrad.rewrite.scalars import number, scaled
 
@@ -34,46 +29,132 @@ def _both_vary(p: Expr, q: Expr) -> bool:
     return number(p) is None and number(q) is None
 
 
-@rule("difference", lambda p, q: square(p) - square(q))
-def difference_of_squares(p: Expr, q: Expr) -> Expr | None:
+def _apart(name: str, p: Expr, q: Expr, run: Rewriter) -> Expr | None:
+    """f(p) - f(q): an increment where p is q + h, or q is p + h."""
+    if not _both_vary(p, q):
+        return None
+    h = _increment(p, q, run)
+    if h is not None:
+        return FUNCTIONS[f"{name}_increment"](q, h)
+    h = _increment(q, p, run)
+    if h is not None:
+        return -FUNCTIONS[f"{name}_increment"](p, h)
+    return FUNCTIONS[f"{name}_difference"](p, q)
+
+
+def _increment(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
+    """h, where p is q + h as it stands."""
+    if run.opaque(p) or p.op.name not in ("add", "subtract") or p.aval != q.aval:
+        return None
+    left, right = p.args
+    if left is q and right.dtype == p.dtype:
+        return right if p.op.name == "add" else scaled(right, -1)
+    return left if right is q and p.op.name == "add" and left.dtype == p.dtype else None
+
+
+@rule(
+    "difference",
+    lambda p, q: square(p) - square(q),
+    extends_domain=True,
+    examples=(
+        lambda x, y: square(x) - square(y),
+        lambda x, y: square(x + y) - square(x),
+        lambda x, y: square(x) - square(y + x),
+    ),
+)
+def difference_of_squares(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     """p^2 - q^2 -> (p - q) (p + q), with slopes 2 p and -2 q."""
-    return square_difference(p, q) if _both_vary(p, q) else None
+    return _apart("square", p, q, run)
 
 
-@rule("difference", lambda p, q: sqrt(p) - sqrt(q), domain=(0.2, 2.0))
-def difference_of_roots(p: Expr, q: Expr) -> Expr | None:
+@rule(
+    "difference",
+    lambda p, q: sqrt(p) - sqrt(q),
+    extends_domain=True,
+    examples=(
+        lambda x, y: sqrt(x) - sqrt(y),
+        lambda x, y: sqrt(x + y) - sqrt(x),
+        lambda x, y: sqrt(x) - sqrt(y + x),
+    ),
+    domain=(0.2, 2.0),
+)
+def difference_of_roots(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     """sqrt(p) - sqrt(q) -> (p - q) / (sqrt(p) + sqrt(q))."""
-    return sqrt_difference(p, q) if _both_vary(p, q) else None
+    return _apart("sqrt", p, q, run)
 
 
 @rule("difference", lambda p, q: divide(1, p) - divide(1, q), domain=(0.2, 2.0))
-def difference_of_reciprocals(p: Expr, q: Expr) -> Expr | None:
+def difference_of_reciprocals(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     """1 / p - 1 / q -> (q - p) / (p q)."""
-    return reciprocal_difference(p, q) if _both_vary(p, q) else None
+    return _apart("reciprocal", p, q, run)
 
 
-@rule("difference", lambda p, q: exp(p) - exp(q))
-def difference_of_exponentials(p: Expr, q: Expr) -> Expr | None:
+@rule(
+    "difference",
+    lambda p, q: exp(p) - exp(q),
+    extends_domain=True,
+    examples=(
+        lambda x, y: exp(x) - exp(y),
+        lambda x, y: exp(x + y) - exp(x),
+        lambda x, y: exp(x) - exp(y + x),
+    ),
+)
+def difference_of_exponentials(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     """e^p - e^q -> e^q expm1(p - q), for close p and q."""
-    return exp_difference(p, q) if _both_vary(p, q) else None
+    return _apart("exp", p, q, run)
 
 
-@rule("difference", lambda p, q: sin(p) - sin(q))
-def difference_of_sines(p: Expr, q: Expr) -> Expr | None:
+@rule(
+    "difference",
+    lambda p, q: sin(p) - sin(q),
+    examples=(
+        lambda x, y: sin(x) - sin(y),
+        lambda x, y: sin(x + y) - sin(x),
+        lambda x, y: sin(x) - sin(y + x),
+    ),
+)
+def difference_of_sines(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     """sin p - sin q -> 2 cos((p + q) / 2) sin((p - q) / 2), for close p and q."""
-    return sin_difference(p, q) if _both_vary(p, q) else None
+    return _apart("sin", p, q, run)
 
 
-@rule("difference", lambda p, q: cos(p) - cos(q))
-def difference_of_cosines(p: Expr, q: Expr) -> Expr | None:
+@rule(
+    "difference",
+    lambda p, q: cos(p) - cos(q),
+    examples=(
+        lambda x, y: cos(x) - cos(y),
+        lambda x, y: cos(x + y) - cos(x),
+        lambda x, y: cos(x) - cos(y + x),
+    ),
+)
+def difference_of_cosines(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     """cos p - cos q -> -2 sin((p + q) / 2) sin((p - q) / 2), for close p and q."""
-    return cos_difference(p, q) if _both_vary(p, q) else None
+    return _apart("cos", p, q, run)
 
 
-@rule("difference", lambda p, q: log(p) - log(q), domain=(0.2, 2.0))
+@rule(
+    "difference",
+    lambda p, q: log(p) - log(q),
+    extends_domain=True,
+    examples=(
+        lambda x, y: log(x) - log(y),
+        lambda x, y: log(x + y) - log(x),
+        lambda x, y: log(x) - log(y + x),
+    ),
+    domain=(0.2, 2.0),
+)
 def difference_of_logarithms(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     """log p - log q -> log(1 + (p - q) / q), for close p and q."""
-    return log_difference(p, q) if _both_vary(p, q) else None
+    return _apart("log", p, q, run)
+
+
+@rule("difference", lambda p, q: log(p * q), extends_domain=True, domain=(0.2, 2.0))
+def logarithm_of_product(p: Expr, q: Expr, node: Expr, run: Rewriter) -> Expr | None:
+    """log(p q) -> log p + log q, where the product is out of range."""
+    form = log_form(node.args[0], run)
+    if not _both_vary(p, q) or (form is not None and form.hot):
+        return None
+    return log_product(p, q)
 
 
 @rule("difference", lambda p, q: log(p / q), extends_domain=True, domain=(0.2, 2.0))
