@@ -110,7 +110,9 @@ def root_less(q: np.ndarray, r: np.ndarray, out: np.ndarray | None = None) -> np
     """sqrt(q^2 + r) - q."""
     q, r = as_floating(q), as_floating(r)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        root = np.sqrt(q * q + r)
+        size = np.abs(q)
+        large = size > np.sqrt(np.finfo(size.dtype).max) / 4
+        root = np.where(large, size * np.sqrt(1 + r / size / size), np.sqrt(q * q + r))
         near = r / (root + q)
         return deliver(np.where((q > 0) & np.isfinite(root), near, root - q), out)
 

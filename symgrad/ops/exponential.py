@@ -97,6 +97,25 @@ def log1p(x: Any) -> Any:
     """log(1 + x), without cancellation near 0."""
 
 
+def _log1p_square_slope(x: Expr) -> Expr:
+    radius = FUNCTIONS["hypot"](x, literal(1, x.dtype))
+    slope: Expr = x / radius / radius * 2
+    return slope
+
+
+@elementwise(
+    formula="log(1 + x**2)",
+    partials=lambda out, x: (_log1p_square_slope(x),),
+    numpy="log1p_square({0})",
+    latex=r"\log\left(1 + {0}^2\right)",
+    kernels=(kernels.log1p_square,),
+    cost=20,
+    examples=_examples(lambda x: log1p_square(x), lambda x: np.log1p(x * x)),
+)
+def log1p_square(x: Any) -> Any:
+    """log(1 + x^2), also where the square overflows: minus the logarithm of a Cauchy density."""
+
+
 @elementwise(
     formula="log(x) / log(2)",
     numpy="np.log2({0})",

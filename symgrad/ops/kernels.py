@@ -21,6 +21,7 @@ __all__ = [
     "gelu_tanh",
     "log1mexp",
     "log1p_over_x",
+    "log1p_square",
     "log_sigmoid",
     "power_series",
     "sigmoid",
@@ -138,3 +139,10 @@ def exp_sum(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.n
         y = np.exp(s)
         y = np.where((np.abs(lost) < 1) & (y < np.inf), y + y * lost, y)
     return deliver(y, out)
+
+
+def log1p_square(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 + x^2); beyond 1e9, where the 1 is lost, 2 log |x|."""
+    size = np.abs(as_floating(x))
+    with np.errstate(divide="ignore", over="ignore"):
+        return deliver(np.where(size > 1e9, 2 * np.log(size), np.log1p(size * size)), out)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from symgrad.ir.node import Expr
+from symgrad.ir.node import Expr, literal
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.exponentials import ratio, share, softmax_quotient
 from symgrad.rewrite.log_form import log_form
 from symgrad.rewrite.pattern import (
+    NUMBER,
     absolute,
     cos,
     cosh,
@@ -29,6 +30,7 @@ from symgrad.rewrite.pattern import (
     log,
     log1mexp,
     log1p,
+    log1p_square,
     log2,
     log10,
     maximum,
@@ -46,7 +48,7 @@ from symgrad.rewrite.pattern import (
     var,
 )
 from symgrad.rewrite.pattern import sum as sum_
-from symgrad.rewrite.scalars import scaled
+from symgrad.rewrite.scalars import number, scaled
 
 # ---------------------------------------------------------------- logarithms
 
@@ -382,6 +384,56 @@ def power_to_square(x: Expr) -> Expr:
 def root_of_squares(x: Expr, y: Expr) -> Expr:
     """sqrt(x^2 + y^2) -> hypot(x, y): the squares overflow long before the root does."""
     return hypot(x, y)
+
+
+@rule(
+    "stability",
+    lambda x, c=NUMBER: sqrt(square(x) + c),
+    extends_domain=True,
+    examples=(lambda x: sqrt(1 + x**2), lambda x: sqrt(square(x) + 0.25)),
+)
+def root_of_square_and_number(x: Expr, c: Expr, node: Expr) -> Expr | None:
+    """sqrt(x^2 + c) -> hypot(x, sqrt(c)), where the root of c is exact."""
+    value = number(c)
+    if value is None or value < 0 or node.dtype.kind != "f":
+        return None
+    root = math.sqrt(value)
+    return hypot(x, literal(root, node.dtype)) if root * root == value else None
+
+
+@rule(
+    "stability",
+    lambda x: log1p(square(x)),
+    extends_domain=True,
+    examples=(lambda x: log1p(square(x)), lambda x: log1p(x * x)),
+)
+def log1p_of_square(x: Expr) -> Expr:
+    """log(1 + x^2) -> an op of its own: the square overflows at the root of the range."""
+    return log1p_square(x)
+
+
+@rule(
+    "stability",
+    lambda x, c=NUMBER: log1p(square(x) / c),
+    extends_domain=True,
+    examples=(lambda x: log1p(square(x) / 5.0),),
+)
+def log1p_of_square_over(x: Expr, c: Expr) -> Expr | None:
+    """log(1 + x^2 / c) -> log(1 + (x / sqrt(c))^2), for c > 0."""
+    value = number(c)
+    return log1p_square(x / math.sqrt(value)) if value is not None and value > 0 else None
+
+
+@rule(
+    "stability",
+    lambda x, c=NUMBER: log1p(square(x) * c),
+    extends_domain=True,
+    examples=(lambda x: log1p(square(x) * 3.0),),
+)
+def log1p_of_square_times(x: Expr, c: Expr) -> Expr | None:
+    """log(1 + c x^2) -> log(1 + (sqrt(c) x)^2), for c > 0."""
+    value = number(c)
+    return log1p_square(x * math.sqrt(value)) if value is not None and value > 0 else None
 
 
 @rule(
