@@ -416,7 +416,7 @@ def log1p_of_square(x: Expr) -> Expr:
     "stability",
     lambda x, c=NUMBER: log1p(square(x) / c),
     extends_domain=True,
-    examples=(lambda x: log1p(square(x) / 5.0),),
+    examples=(lambda x: log1p(square(x) / 4.0),),
 )
 def log1p_of_square_over(x: Expr, c: Expr) -> Expr | None:
     """log(1 + x^2 / c) -> log(1 + (x / sqrt(c))^2), for c > 0."""
@@ -428,7 +428,7 @@ def log1p_of_square_over(x: Expr, c: Expr) -> Expr | None:
     "stability",
     lambda x, c=NUMBER: log1p(square(x) * c),
     extends_domain=True,
-    examples=(lambda x: log1p(square(x) * 3.0),),
+    examples=(lambda x: log1p(square(x) * 0.25),),
 )
 def log1p_of_square_times(x: Expr, c: Expr) -> Expr | None:
     """log(1 + c x^2) -> log(1 + (sqrt(c) x)^2), for c > 0."""
