@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError, DTypeError, ShapeError
+from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
 from symgrad.ir.code import Code
-from symgrad.ir.node import Check, Expr, as_exprs, make, require, require_equal
+from symgrad.ir.node import LITERAL, Check, Expr, as_exprs, make, require, require_equal
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import lower_bound
 from symgrad.ops.axes import as_floating
@@ -88,6 +88,15 @@ class Interp(Op):
             ((), (4,), (4,)),
             ((3,), (1,), (1,)),
         )
+    )
+
+    examples += (
+        Example(
+            lambda x, fp: interp(x, np.asarray([0.5, 3.2, 1.9], fp.dtype), fp, period=-2.0),
+            lambda x, fp: np.interp(x, [0.5, 3.2, 1.9], fp, period=-2.0),
+            ((6,), (3,)),
+            domain=((-3.0, 5.0), (-2.0, 2.0)),
+        ),
     )
 
     def aval(self, x: Aval, xp: Aval, fp: Aval) -> Aval:
@@ -242,12 +251,13 @@ def _periodic(x: Expr, xp: Expr, fp: Expr, period: Any) -> tuple[Expr, Expr, Exp
         period = abs(float(period))
     if xp.ndim != 1 or fp.ndim != 1:
         raise ShapeError("interp: xp and fp must be vectors")
-    argsort = FUNCTIONS.get("argsort")
-    if argsort is None:
-        raise DTypeError("interp: period= needs argsort")
     remainder = FUNCTIONS["remainder"]
+    order: Any
+    if xp.op is LITERAL and isinstance(period, float):
+        order = np.argsort(xp.attrs["value"].array % period, kind="stable")
+    else:
+        order = FUNCTIONS["argsort"](remainder(xp, period))
     x, xp = remainder(x, period), remainder(xp, period)
-    order = argsort(xp)
     xp, fp = xp[order], fp[order]
     xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
     return x, xp, concatenate([fp[-1:], fp, fp[:1]])
