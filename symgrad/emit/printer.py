@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -438,27 +439,44 @@ def _split(text: str) -> list[str]:
             start = i
     if terms:
         return [*terms, text[start:].strip()]
-    opening = text.find("(")
-    if opening < 0 or not text.endswith(")"):
+    opening, closing, commas = _longest_call(text)
+    if closing < 0:
         return [text]
-    inner: list[str] = []
-    depth = 0
-    start = opening + 1
-    for i in range(opening + 1, len(text) - 1):
-        char = text[i]
-        if char in "([{":
+    head, tail = text[: opening + 1], text[closing:]
+    edges = [opening, *commas, closing]
+    inner = [text[i + 1 : j + 1].strip() for i, j in pairwise(edges)]
+    inner[-1] = inner[-1].removesuffix(")")
+    if len(inner) < 2:  # f(g(a, b)) is broken where g is
+        within = _split(inner[0])
+        if opening == 0 and len(within) > 1:  # (a @ b).reshape(-1)
+            return [head, *within, tail]
+        if len(within) < 2 or not within[0].endswith("("):
+            return [text]
+        return [head + within[0], *within[1:-1], within[-1] + tail]
+    return [head, *inner, tail]
+
+
+def _longest_call(text: str) -> tuple[int, int, list[int]]:
+    """Where the longest pair of outermost parentheses is, and the commas between them.
+
+    What follows it is part of the last line: ``f(a, b)[:, 1:]``, ``f(a, b).T``.
+    """
+    found: tuple[int, int, list[int]] = (-1, -1, [])
+    depth, opening, quote = 0, -1, ""
+    commas: list[int] = []
+    for i, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char in "([{":
+            if depth == 0:
+                opening, commas = (i if char == "(" else -1), []
             depth += 1
         elif char in ")]}":
             depth -= 1
-            if depth < 0:
-                return [text]
-        elif depth == 0 and char == ",":
-            inner.append(text[start : i + 1].strip())
-            start = i + 1
-    inner.append(text[start : len(text) - 1].strip())
-    if len(inner) < 2:  # f(g(a, b)) is broken where g is
-        within = _split(inner[0])
-        if len(within) < 2 or not within[0].endswith("("):
-            return [text]
-        return [text[: opening + 1] + within[0], *within[1:-1], f"{within[-1]})"]
-    return [text[: opening + 1], *inner, ")"]
+            if depth == 0 and opening >= 0 and i - opening > found[1] - found[0]:
+                found = (opening, i, commas)
+        elif depth == 1 and char == ",":
+            commas.append(i)
+    return found if depth == 0 else (-1, -1, [])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.errors import DeclarationError, ShapeError
-from symgrad.ir.node import Expr, as_exprs
-from symgrad.ir.op import public
+from symgrad.ir.node import Expr, as_exprs, make
+from symgrad.ir.op import OPS, public
 from symgrad.ir.size import Size, exact_quotient, product, size_max
 from symgrad.ops.conv_examples import CONV1D_TRANSPOSE, CONV2D_TRANSPOSE
 from symgrad.ops.convolution import last_kernel
-from symgrad.ops.join import slab
 from symgrad.ops.padding import pad
 from symgrad.ops.products import matmul
 from symgrad.ops.shape import matrix_transpose, moveaxis, reshape, transpose
@@ -70,12 +69,17 @@ def _conv_transpose(
     ])  # fmt: skip
     shape = (x.shape[0], *full, windows.shape[1 + rank])
     out = overlapping(windows, shape, space, strides, gaps)
-    for axis, (low, high), put, size in zip(space, pairs, added, full, strict=True):
-        missing = size_max(put - high, 0)  # beyond what is cut off at the end
-        if not _is_zero(missing):
-            out = pad(out, [(0, missing if i == axis else 0) for i in range(out.ndim)])
-        if not _is_zero(low) or out.shape[axis] != size - high + put:
-            out = slab(out, axis, low, size - low - high + put)
+    ends = [size_max(put - high, 0) for (_, high), put in zip(pairs, added, strict=True)]
+    if not all([_is_zero(end) for end in ends]):  # beyond what is cut off at the end
+        out = pad(out, ((0, 0), *[(0, end) for end in ends], (0, 0)))
+    lengths = tuple([
+        size - low - high + put
+        for size, (low, high), put in zip(full, pairs, added, strict=True)
+    ])  # fmt: skip
+    if lengths != out.shape[1:-1]:
+        entries = [("slice", low, n, 1) for (low, _), n in zip(pairs, lengths, strict=True)]
+        whole = [("slice", 0, size, 1) for size in (out.shape[0], out.shape[-1])]
+        out = make(OPS["getitem"], (out,), {"index": (whole[0], *entries, whole[1])})
     return from_last(out, first)
 
 

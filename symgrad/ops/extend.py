@@ -70,6 +70,7 @@ class Tile(Op):
     examples = (
         Example(lambda x: tile(x, 3), lambda x: np.tile(x, 3), ((2, 4),)),
         Example(lambda x: tile(x, (2, 1, 3)), lambda x: np.tile(x, (2, 1, 3)), ((2, 2),)),
+        Example(lambda x: tile(x, np.array([2, 1])), lambda x: np.tile(x, (2, 1)), ((2, 3),)),
         Example(lambda x: tile(x, (2,)), lambda x: np.tile(x, (2,)), ((),)),
         Example(lambda x: tile(x, (2, 0)), lambda x: np.tile(x, (2, 0)), ((1, 3),)),
     )
@@ -154,7 +155,8 @@ def tile(A: Any, reps: Any) -> Expr:
     (Dim('2*B'), 3)
     """
     A = as_expr(A)
-    counts = tuple(as_size(r) for r in (reps if isinstance(reps, (tuple, list)) else (reps,)))
+    given = reps.tolist() if isinstance(reps, np.ndarray) else reps
+    counts = tuple(as_size(r) for r in (given if isinstance(given, (tuple, list)) else (given,)))
     if len(counts) > A.ndim:
         A = expand_dims(A, tuple(range(len(counts) - A.ndim)))
     counts = (1,) * (A.ndim - len(counts)) + counts

@@ -15,7 +15,7 @@ from symgrad.ir.node import Check, Expr, as_expr, make, require, require_equal
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ir.size import Size, as_shape, lower_bound
 from symgrad.ops.axes import Axes
-from symgrad.ops.shape import axes_index, given, normalize_axis
+from symgrad.ops.shape import axes_index, given, moveaxis, normalize_axis
 from symgrad.ops.window_kernels import overlap_add, place
 
 __all__ = ["overlapping", "sliding_window_view", "window_counts", "windows_of"]
@@ -177,6 +177,10 @@ class OverlapAdd(Op):
         window = node.args[0].shape[node.args[0].ndim - len(axes) :]
         attrs = {"window": window, **node.attrs}
         del attrs["shape"]
+        space = tuple(range(1, 1 + len(axes)))
+        if axes == space and ct.ndim == len(axes) + 2:  # images: rows for a matrix product
+            del attrs["axes"]
+            return (moveaxis(make(OPS["patches"], (ct,), attrs), -1, 1 + len(axes)),)
         return (make(OPS["sliding_window_view"], (ct,), attrs),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:

@@ -200,3 +200,15 @@ def test_a_saved_network_needs_numpy_alone(tmp_path: Path) -> None:
     want, expected = model.value_and_grad(params, x=data)
     np.testing.assert_allclose(loss, want, rtol=1e-13)
     np.testing.assert_allclose(grads["k"], expected["k"], rtol=1e-13)
+
+
+def test_the_source_is_broken_where_a_call_has_its_arguments() -> None:
+    """Also where an index or a method follows the call."""
+    x, k = sg.input("x", ("B", "H", "W", 4)), sg.param("k", (3, 3, 2, 4))
+    y = sg.conv2d_transpose(x, k, stride=2, padding="same")
+    outputs = [y * 1.5, sg.grad((y * y * y).sum(), x)]
+    source = sg.function([x, k], outputs, style="readable").source
+    body = source[source.index("def function") :]
+    long = [line for line in body.splitlines() if len(line) > 100 and "_require(" not in line]
+    assert not long
+    assert "patches(" in body
