@@ -137,7 +137,7 @@ def leaf_names(leaves: Iterable[Expr], declared: Graph) -> dict[Expr, str]:
 def _context(entry: Entry, names: dict[Expr, str]) -> Context:
     symbols = symbols_in(*[node.shape for node in entry.nodes()])
     # the kernels of every op that could be called, and what is imported, keep their names
-    kernels = {k.__name__ for node in entry.nodes() for k in node.op.prelude()}
+    kernels = {k.__name__ for node in entry.nodes() for k in node.op.prelude_of(node)}
     kernels.update(name for node in entry.nodes() for name in _imported_names(node.op))
     reserved = {*_BASE_RESERVED, *kernels, *_slot_names(entry.slots)}
     context = Context(reserved, leaf_names=dict(names))

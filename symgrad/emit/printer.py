@@ -17,7 +17,6 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import LITERAL, SIZE, Expr
-from symgrad.ir.op import Op
 from symgrad.plan.names import given_name
 from symgrad.plan.program import Commit, Compute, Loop, Program, Section
 
@@ -76,11 +75,11 @@ class Context:
             prefix = f"_{prefix}"
         return f"{prefix}{index}"
 
-    def needs(self, op: Op) -> None:
-        """Note the kernels and imports of an op that is printed."""
-        for kernel in op.prelude():
+    def needs(self, node: Expr) -> None:
+        """Note the kernels and imports of a node that is printed."""
+        for kernel in node.op.prelude_of(node):
             self.kernels[kernel.__name__] = kernel
-        self.imports.update(op.imports())
+        self.imports.update(node.op.imports())
 
     def use(self, name: str) -> str:
         """Note that a function of the prelude is needed."""
@@ -153,7 +152,7 @@ class Printer:
 
     def expression(self, node: Expr) -> Code:
         """The source of the operation itself."""
-        self.context.needs(node.op)
+        self.context.needs(node)
         if node in self.entry.draws:
             self.context.use("_draw")
             return node.op.numpy(node, Code(f"_draw(key, {self.entry.draws[node]})"))
@@ -309,7 +308,7 @@ class Printer:
     def _update(self, statement: Compute, indent: int) -> None:
         node = statement.node
         base = node.args[0]
-        self.context.needs(node.op)
+        self.context.needs(node)
         if statement.over is not None:
             name = self.code(base).text
             given = given_name(self.entry.graph, node)

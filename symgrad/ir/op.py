@@ -145,6 +145,10 @@ class Op:
         """Functions that the source calls, copied into it."""
         return ()
 
+    def prelude_of(self, node: Expr) -> tuple[Callable[..., Any], ...]:
+        """Those of the prelude that the source of this node calls; all, unless an op says so."""
+        return self.prelude()
+
     def imports(self) -> tuple[str, ...]:
         """Statements that the source needs besides ``import numpy as np``.
 

@@ -46,7 +46,8 @@ def evaluate_node(node: Expr, args: Sequence[Any], sizes: Mapping[str, int] | No
         body = f"    out = a0.copy()\n    {node.op.update(node, 'out', *codes)}\n    return out"
     else:
         body = f"    return {node.op.numpy(node, *codes).text}"
-    run = _compiled(f"def run({signature}):\n{body}\n", node.op.prelude(), node.op.imports())
+    source = f"def run({signature}):\n{body}\n"
+    run = _compiled(source, node.op.prelude_of(node), node.op.imports())
     with np.errstate(all="ignore"):
         value = run(*args, **sizes)
     if isinstance(node.aval, Avals):

@@ -27,9 +27,11 @@ from symgrad.ops.shape import (
     reshape,
     transpose,
 )
+from symgrad.ops.sum_kernels import sum_along
 
 __all__ = [
     "Reduction",
+    "Summing",
     "keep",
     "masked_examples",
     "only",
@@ -104,6 +106,35 @@ class Reduction(Op):
     def flops(self, node: Expr) -> int:
         n = count(node.args[0].shape, node.attrs["axis"])
         return n if isinstance(n, int) else 64
+
+
+class Summing(Reduction):
+    """A reduction that adds: in float32, along axes that NumPy adds row by row, by a kernel."""
+
+    #: what adds in runs of rows
+    kernel: ClassVar[Callable[..., Any]]
+
+    def _in_runs(self, node: Expr) -> bool:
+        (x,), axes = node.args, node.attrs["axis"]
+        if x.dtype != np.float32 or not axes:
+            return False
+        last = tuple(range(x.ndim - len(axes), x.ndim))
+        if axes == last and x.op.name not in ("transpose", "getitem"):
+            return False  # contiguous: NumPy's sums are pairwise
+        rows = count(x.shape, axes)
+        return not isinstance(rows, int) or rows > 128
+
+    def numpy(self, node: Expr, *args: Code) -> Code:
+        if self._in_runs(node):
+            name = type(self).kernel.__name__
+            return Code.call(name, args[0], out=True, **self.options(node))
+        return super().numpy(node, *args)
+
+    def prelude(self) -> tuple[Callable[..., Any], ...]:
+        return (type(self).kernel,)
+
+    def prelude_of(self, node: Expr) -> tuple[Callable[..., Any], ...]:
+        return self.prelude() if self._in_runs(node) else ()
 
 
 def reduction(op: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None, **attrs: Any) -> Expr:
@@ -195,10 +226,11 @@ def masked_examples(name: str, initial: float) -> tuple[Example, ...]:
 
 
 @register
-class Sum(Reduction):
+class Sum(Summing):
     """The sum of the elements along axes."""
 
     name = "sum"
+    kernel = sum_along
     takes_complex = True
     symbol = r"\sum"
     examples = (

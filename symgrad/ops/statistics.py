@@ -20,10 +20,11 @@ from symgrad.ops.comparison import equal
 from symgrad.ops.complex import abs2
 from symgrad.ops.elementwise import floating
 from symgrad.ops.exponential import sqrt
-from symgrad.ops.reduce import Reduction, keep, only, reduction, spread
+from symgrad.ops.reduce import Summing, keep, only, reduction, spread
 from symgrad.ops.selection import maximum
 from symgrad.ops.selection import where as choose
 from symgrad.ops.shape import broadcast_to, squeeze
+from symgrad.ops.sum_kernels import mean_along, std_along, var_along
 
 __all__ = ["mean", "std", "var"]
 
@@ -74,7 +75,7 @@ def _about_a_mean(name: str) -> Example:
     )
 
 
-class Average(Reduction):
+class Average(Summing):
     """A reduction to floating numbers."""
 
     of_numbers = False
@@ -88,6 +89,7 @@ class Mean(Average):
     """The arithmetic mean of the elements along axes."""
 
     name = "mean"
+    kernel = mean_along
     takes_complex = True
     symbol = r"\operatorname*{mean}"
     examples = (
@@ -185,6 +187,7 @@ class Var(Spread):
     """The mean of the squared deviations from the mean, in two passes."""
 
     name = "var"
+    kernel = var_along
     examples = (
         *_examples("var"),
         *_examples("var", ddof=1),
@@ -208,6 +211,7 @@ class Std(Spread):
     """The square root of the variance."""
 
     name = "std"
+    kernel = std_along
     examples = (
         *_examples("std"),
         *_examples("std", ddof=1),

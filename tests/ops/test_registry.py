@@ -407,7 +407,7 @@ def assert_source(case: Case, node: Expr, args: list[Array], want: Array) -> Non
     op = node.op
     names = [f"a{i}" for i in range(len(args))]
     codes = [Code(n) for n in names]
-    kernels = {k.__name__: k for k in op.prelude()}
+    kernels = {k.__name__: k for k in op.prelude_of(node)}
     modules = imported(op.imports())
     known = {"np", "out", *names, *kernels, *modules}
     space: dict[str, Any] = {"np": np, **kernels, **modules}
