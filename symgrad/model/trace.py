@@ -14,6 +14,7 @@ from symgrad.errors import DeclarationError, ExpressionUseError
 from symgrad.ir import size as sizes
 from symgrad.ir.dtypes import as_dtype, get_default_dtype
 from symgrad.ir.graph import topological
+from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr
 from symgrad.model.declare import input
 from symgrad.model.tree import flatten
@@ -189,8 +190,8 @@ def _expressions(result: Any) -> Any:
     if isinstance(result, (list, tuple)):
         parts = [_expressions(part) for part in result]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
-    if isinstance(result, (bool, int, float, complex, np.ndarray, np.generic, sizes.Dim)):
-        return as_expr(result)
+    if isinstance(result, (bool, int, float, complex, np.ndarray, np.generic, sizes.Dim, Lifted)):
+        return as_expr(result)  # of a selection, which is no expression, it says why
     return result
 
 

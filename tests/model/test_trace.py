@@ -187,8 +187,12 @@ def formatted(x: Any) -> Any:
     return f"{x[0]:.3f}"
 
 
+def left_masked(x: Any) -> Any:
+    return x[x > 0]
+
+
 def masked(x: Any) -> Any:
-    return x[x > 0].sum()
+    return np.sort(x[x > 0])
 
 
 @pytest.mark.parametrize(
@@ -206,9 +210,10 @@ def masked(x: Any) -> Any:
         (of_scipy, ["no NumPy array"]),
         (sorted_, ["sg.sort"]),
         (larger, ["sg.maximum"]),
-        # (found, ["np.nonzero", "sg.where"]),
+        (found, ["nonzero", "sg.where", "sg.count_nonzero"]),
         (formatted, ["no value"]),
-        (masked, ["sg.where(mask, x, 0)"]),
+        (masked, ["sg.where(mask, x, fill)", "sum, mean"]),
+        (left_masked, ["sg.where(mask, x, fill)"]),
     ],
 )
 def test_what_cannot_be_traced_names_the_alternative(fn: Any, words: list[str]) -> None:

@@ -15,6 +15,7 @@ from tests.ops.registry_cases import Array, Case, built, cases, leaf, value, wit
 #: op -> why a NaN among its arguments need not show in its value
 HIDDEN = {
     "where": "the element not taken is not seen",
+    "choose": "the element not taken is not seen",
     "fmax": "the other value is taken",
     "fmin": "the other value is taken",
     "isnan": "it tells",
