@@ -14,6 +14,7 @@ from symgrad.ir.node import Expr, as_expr, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ops.cast import astype
 from symgrad.ops.kernels import power_series
+from symgrad.ops.masking import times
 
 __all__ = ["polynomial"]
 
@@ -47,11 +48,12 @@ class Polynomial(Op):
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         (slope,) = self.partials(node)
-        return (None if slope is None else FUNCTIONS["multiply"](ct, slope),)
+        return (None if slope is None else times(ct, slope),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         (slope,) = self.partials(node)
-        return None if slope is None else FUNCTIONS["multiply"](tangents[0], slope)
+        tangent = tangents[0]
+        return None if slope is None or tangent is None else times(tangent, slope)
 
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
         return make(self, args, node.attrs)

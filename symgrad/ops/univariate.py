@@ -19,6 +19,7 @@ from symgrad.ir.graph import substitute, topological
 from symgrad.ir.node import LITERAL, Expr, identity, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, register
 from symgrad.ops.leaf import INPUT
+from symgrad.ops.masking import times
 from symgrad.ops.repair import Piece, pieces, profile
 
 __all__ = ["UNIVARIATE", "Formula", "rewritten"]
@@ -201,10 +202,11 @@ class Univariate(Op):
         return (of(formula, node.args[0]),)
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
-        return (FUNCTIONS["multiply"](ct, self.partials(node)[0]),)
+        return (times(ct, self.partials(node)[0]),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
-        return FUNCTIONS["multiply"](tangents[0], self.partials(node)[0])  # type: ignore[no-any-return]
+        assert tangents[0] is not None
+        return times(tangents[0], self.partials(node)[0])
 
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
         return make(self, args, node.attrs)

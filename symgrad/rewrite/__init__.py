@@ -21,7 +21,7 @@ from symgrad.rewrite import (
 from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
 
 #: the tables that make formulas stable: before they are differentiated
-STABLE = ("stability", "arithmetic", "difference", "univariate", "magnitude")
+STABLE = ("stability", "arithmetic", "folding", "difference", "univariate", "magnitude")
 #: the tables that leave nothing that a person would delete: after differentiation
 SIMPLE = ("arithmetic", "algebra", "shape", "folding")
 

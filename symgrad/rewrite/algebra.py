@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.ir.node import LITERAL, Expr, literal
+from symgrad.ir.node import LITERAL, Expr
 from symgrad.rewrite.engine import rule
 from symgrad.rewrite.pattern import (
     absolute,
@@ -23,54 +23,11 @@ from symgrad.rewrite.pattern import (
     logical_not,
     maximum,
     minimum,
-    reciprocal,
     sqrt,
     square,
     where,
 )
 from symgrad.rewrite.scalars import conform
-
-# ---------------------------------------------------------------- powers
-
-
-@rule("algebra", lambda x: x**1, takes_complex=True)
-def power_one(x: Expr) -> Expr:
-    """x^1 -> x."""
-    return x
-
-
-@rule("algebra", lambda x: x**0, takes_complex=True)
-def power_zero(x: Expr, node: Expr) -> Expr:
-    """x^0 -> 1, also of NaN."""
-    return conform(literal(1, node.dtype), node)
-
-
-@rule("algebra", lambda x: x**0.5, domain=(0.1, 2.0))
-def power_half(x: Expr) -> Expr:
-    """x^(1/2) -> sqrt(x)."""
-    return sqrt(x)
-
-
-@rule("stability", lambda x: x**-1, domain=(0.1, 2.0))
-@rule("algebra", lambda x: x**-1, domain=(0.1, 2.0))
-def power_minus_one(x: Expr, node: Expr) -> Expr | None:
-    """x^-1 -> 1 / x."""
-    return 1 / x if x.dtype.kind == "f" else None
-
-
-@rule("stability", lambda x, y: y * reciprocal(x), domain=(0.1, 2.0))
-@rule("algebra", lambda x, y: y * reciprocal(x), domain=(0.1, 2.0))
-def times_reciprocal(x: Expr, y: Expr, node: Expr) -> Expr | None:
-    """y * (1 / x) -> y / x."""
-    return y / x if x.dtype.kind == "f" else None
-
-
-@rule("stability", lambda x, y: y * (1 / x), domain=(0.1, 2.0))
-@rule("algebra", lambda x, y: y * (1 / x), domain=(0.1, 2.0))
-def times_inverse(x: Expr, y: Expr) -> Expr | None:
-    """y * (1 / x) -> y / x."""
-    return y / x if x.dtype.kind == "f" else None
-
 
 # ---------------------------------------------------------------- inverse pairs, choices, casts
 

@@ -22,11 +22,13 @@ from symgrad.rewrite.pattern import (
     matmul,
     mean,
     negative,
+    reciprocal,
+    sqrt,
     square,
     transpose,
 )
 from symgrad.rewrite.pattern import sum as sum_
-from symgrad.rewrite.scalars import number
+from symgrad.rewrite.scalars import conform, direction, number, scaled
 
 # ---------------------------------------------------------------- neutral elements
 
@@ -329,3 +331,78 @@ def quotient_of_quotient(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
         return None
     value = _product(p, q)
     return None if value is None else x / literal(value, node.dtype)
+
+
+# ---------------------------------------------------------------- powers
+
+
+@rule("arithmetic", lambda x: x**1, takes_complex=True)
+def power_one(x: Expr) -> Expr:
+    """x^1 -> x."""
+    return x
+
+
+@rule("arithmetic", lambda x: x**0, takes_complex=True)
+def power_zero(x: Expr, node: Expr) -> Expr:
+    """x^0 -> 1, also of NaN."""
+    return conform(literal(1, node.dtype), node)
+
+
+@rule("arithmetic", lambda x: x**0.5, domain=(0.1, 2.0))
+def power_half(x: Expr) -> Expr:
+    """x^(1/2) -> sqrt(x)."""
+    return sqrt(x)
+
+
+@rule("stability", lambda x: x**-1, domain=(0.1, 2.0))
+@rule("arithmetic", lambda x: x**-1, domain=(0.1, 2.0))
+def power_minus_one(x: Expr, node: Expr) -> Expr | None:
+    """x^-1 -> 1 / x."""
+    return 1 / x if x.dtype.kind == "f" else None
+
+
+@rule("arithmetic", lambda x, y: y * reciprocal(x), domain=(0.1, 2.0))
+def times_reciprocal(x: Expr, y: Expr, node: Expr) -> Expr | None:
+    """y * (1 / x) -> y / x."""
+    return y / x if x.dtype.kind == "f" else None
+
+
+@rule("stability", lambda x, y: y * (1 / x), domain=(0.1, 2.0))
+@rule("arithmetic", lambda x, y: y * (1 / x), domain=(0.1, 2.0))
+def times_inverse(x: Expr, y: Expr) -> Expr | None:
+    """y * (1 / x) -> y / x."""
+    return y / x if x.dtype.kind == "f" else None
+
+
+# ---------------------------------------------------------------- like terms
+
+
+@rule(
+    "arithmetic",
+    lambda x, y: x + y,
+    extends_domain=True,
+    examples=(lambda x: x * 0.25 + x * 0.5, lambda x: x + x * 3.0, lambda x: x / 2.0 + x),
+)
+def sum_of_multiples(x: Expr, y: Expr, run: Rewriter) -> Expr | None:
+    """a x + b x -> (a + b) x for literals a, b."""
+    return _like_terms(x, y, 1.0, run)
+
+
+@rule(
+    "arithmetic",
+    lambda x, y: x - y,
+    extends_domain=True,
+    examples=(lambda x: x * 0.25 - x * 0.5, lambda x: x - x * 3.0, lambda x: x / 2.0 - x),
+)
+def difference_of_multiples(x: Expr, y: Expr, run: Rewriter) -> Expr | None:
+    """a x - b x -> (a - b) x for literals a, b."""
+    return _like_terms(x, y, -1.0, run)
+
+
+def _like_terms(x: Expr, y: Expr, sign: float, run: Rewriter) -> Expr | None:
+    if x is y or x.dtype.kind != "f" or x.aval != y.aval or run.opaque(x) or run.opaque(y):
+        return None
+    (u, a), (v, b) = direction(x), direction(y)
+    total = a + sign * b
+    # nothing is left of x - x but its NaN and inf, which must stay
+    return scaled(u, total) if u is v and total != 0 else None

@@ -99,14 +99,15 @@ def _of(*names: str) -> Callable[[Rule], Rule]:
 
 @_of("exp")
 def _exp(node: Expr, forms: Forms) -> Scaled | None:
-    return Scaled({node.args[0]: 1.0}) if node.args[0].dtype == node.dtype else None
+    exponent, factor = direction(node.args[0])
+    return Scaled({exponent: factor}) if node.args[0].dtype == node.dtype else None
 
 
 @_of("exp_sum")
 def _exp_sum(node: Expr, forms: Forms) -> Scaled | None:
     if any(arg.aval != node.aval for arg in node.args):
         return None
-    return Scaled(_added([{arg: 1.0} for arg in node.args]))
+    return Scaled(_added([dict([direction(arg)]) for arg in node.args]))
 
 
 @_of("expm1")

@@ -138,13 +138,13 @@ def _formula(node: Expr, run: Rewriter) -> tuple[Formula, Expr] | None:
 
 
 #: what keeps formulas in range, and has no polynomials
-_IN_RANGE = ("stability", "arithmetic", "difference", "magnitude")
+_IN_RANGE = ("stability", "arithmetic", "folding", "difference", "magnitude")
 
 
 def _stable(formula: Formula, x: Expr, mend: bool) -> Expr:
     """A formula in range; if wanted, with its parts mended, but not as a whole."""
     [root], _, _ = rewrite_exprs([formula.build(x)], ("arithmetic", "algebra"))
-    [plain], _, _ = rewrite_exprs([root], ("stability", "arithmetic", "difference"))
+    [plain], _, _ = rewrite_exprs([root], ("stability", "arithmetic", "folding", "difference"))
     known = Formula(plain, x, plain=False)
     if not known.has_kinks and not profile(known).unstable:
         return plain

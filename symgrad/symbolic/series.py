@@ -57,7 +57,8 @@ class Truth:
                 if value and abs(value - last) <= abs(value) * mpmath.mpf(10) ** -30:
                     return value
                 digits, last = 2 * digits, value
-            return last if last == 0 else None
+            # what vanishes may do so only at this many digits
+            return self._rounded(x, 1500) if last == 0 else None
         except (ArithmeticError, ValueError, TypeError):
             pass
         return None
