@@ -70,7 +70,7 @@ FAMILIES = (
     "special_integral",
     "special_incomplete",
     "entire",  # np.i0 needs no SciPy, which special.i0 calls
-    "polynomial",
+    "power_series",
     "exponent_sum",
     "differences",
     "increments",

@@ -76,7 +76,7 @@ class Piece:
         """The polynomial where it stands for the formula, `value` elsewhere."""
         t = self.variable(x)
         base = t if self.step == 1 else FUNCTIONS["square"](t)
-        result = FUNCTIONS["polynomial"](base, self.coefficients)
+        result = FUNCTIONS["power_series"](base, self.coefficients)
         for _ in range(int(abs(self.power))):
             result = result * t if self.power > 0 else result / t
         if self.power % 1:

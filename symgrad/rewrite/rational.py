@@ -17,7 +17,16 @@ from typing import NamedTuple
 
 from symgrad.ir.node import Expr, literal
 from symgrad.ops.univariate import Formula
-from symgrad.rewrite.pattern import absolute, exp, expm1, multiply, polynomial, power, square, where
+from symgrad.rewrite.pattern import (
+    absolute,
+    exp,
+    expm1,
+    multiply,
+    power,
+    power_series,
+    square,
+    where,
+)
 from symgrad.rewrite.scalars import scaled
 
 __all__ = ["normal_form"]
@@ -301,10 +310,10 @@ def _without_roots_at_one(coefficients: list[Fraction]) -> tuple[list[Fraction],
 def _evaluated(above: list[Fraction], below: list[Fraction], w: Expr) -> Expr:
     n, d = (tuple([float(c) for c in cs]) for cs in (above, below))
     if len(d) == 1:
-        return polynomial(w, tuple([c / d[0] for c in n]))
+        return power_series(w, tuple([c / d[0] for c in n]))
     if len(n) == 1:
-        return literal(n[0], w.dtype) / polynomial(w, d)
-    return polynomial(w, n) / polynomial(w, d)
+        return literal(n[0], w.dtype) / power_series(w, d)
+    return power_series(w, n) / power_series(w, d)
 
 
 def _exp_of(factor: Fraction, x: Expr) -> Expr | None:

@@ -12,22 +12,22 @@ from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
+from symgrad.ops import kernels
 from symgrad.ops.cast import astype
-from symgrad.ops.kernels import power_series
 from symgrad.ops.masking import times
 
-__all__ = ["polynomial"]
+__all__ = ["power_series"]
 
 
 @register
-class Polynomial(Op):
+class PowerSeries(Op):
     """c_0 + c_1 x + c_2 x^2 + ..., by Horner's rule."""
 
-    name = "polynomial"
+    name = "power_series"
     elementwise = True
     examples = tuple(
         Example(
-            lambda x, c=c: polynomial(x, c),
+            lambda x, c=c: power_series(x, c),
             lambda x, c=c: np.polynomial.polynomial.polyval(x, c).astype(x.dtype),
             (shape,),
         )
@@ -63,7 +63,7 @@ class Polynomial(Op):
         return Code.call("power_series", args[0], f"({numbers})", out=True)
 
     def prelude(self) -> tuple[Callable[..., Any], ...]:
-        return (power_series,)
+        return (kernels.power_series,)
 
     def latex(self, node: Expr, *args: str) -> str:
         return rf"P_{{{len(node.attrs['coefficients']) - 1}}}\left({args[0]}\right)"
@@ -72,18 +72,18 @@ class Polynomial(Op):
         return 2 * len(node.attrs["coefficients"])
 
 
-POLYNOMIAL = OPS["polynomial"]
+POWER_SERIES = OPS["power_series"]
 
 
 def _made(x: Expr, coefficients: tuple[float, ...]) -> Expr:
     if len(coefficients) == 1:
         made: Expr = FUNCTIONS["full"](x.shape, literal(coefficients[0], x.dtype))
         return made
-    return make(POLYNOMIAL, (x,), {"coefficients": coefficients})
+    return make(POWER_SERIES, (x,), {"coefficients": coefficients})
 
 
 @function
-def polynomial(x: Any, coefficients: Sequence[float]) -> Expr:
+def power_series(x: Any, coefficients: Sequence[float]) -> Expr:
     """c_0 + c_1 x + c_2 x^2 + ..., with the coefficient of the lowest power first.
 
     Parameters
@@ -96,11 +96,11 @@ def polynomial(x: Any, coefficients: Sequence[float]) -> Expr:
     --------
     >>> import symgrad as sg
     >>> x = sg.input("x", (2,))
-    >>> sg.function([x], sg.polynomial(x, [1, 0, 3]))([1.0, 2.0])
+    >>> sg.function([x], sg.power_series(x, [1, 0, 3]))([1.0, 2.0])
     array([ 4., 13.])
     """
     numbers = tuple([float(c) + 0.0 for c in coefficients])
     if not numbers:
-        raise DeclarationError("polynomial: expected one coefficient or more; got none")
+        raise DeclarationError("power_series: expected one coefficient or more; got none")
     x = as_expr(x)
     return _made(x if x.dtype.kind == "f" else astype(x, np.float64), numbers)
