@@ -308,12 +308,18 @@ def _without_roots_at_one(coefficients: list[Fraction]) -> tuple[list[Fraction],
 
 
 def _evaluated(above: list[Fraction], below: list[Fraction], w: Expr) -> Expr:
-    n, d = (tuple([float(c) for c in cs]) for cs in (above, below))
-    if len(d) == 1:
-        return power_series(w, tuple([c / d[0] for c in n]))
-    if len(n) == 1:
-        return literal(n[0], w.dtype) / power_series(w, d)
-    return power_series(w, n) / power_series(w, d)
+    if len(below) == 1:
+        return _series([c / below[0] for c in above], w)
+    return _series(above, w) / _series(below, w)
+
+
+def _series(coefficients: list[Fraction], w: Expr) -> Expr:
+    """c_0 + c_1 w + ...: written out while it is short."""
+    numbers = tuple([float(c) for c in coefficients])
+    if len(numbers) > 2:
+        return power_series(w, numbers)
+    first = literal(numbers[0], w.dtype)
+    return first if len(numbers) == 1 else first + scaled(w, numbers[1])
 
 
 def _exp_of(factor: Fraction, x: Expr) -> Expr | None:
