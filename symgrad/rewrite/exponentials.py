@@ -31,9 +31,13 @@ def _exponential(node: Expr, run: Rewriter) -> Expr | None:
     if run.opaque(node):
         return None
     name = node.op.name
-    if name == "exp" or (
-        name in ("multiply", "divide", "where")
-        and any(a.op.name == "exp" and not run.opaque(a) for a in node.args)
+    if (
+        name in ("transpose", "reshape", "getitem", "expand_dims")
+        or name == "exp"
+        or (
+            name in ("multiply", "divide", "where")
+            and any(a.op.name == "exp" and not run.opaque(a) for a in node.args)
+        )
     ):
         form = log_form(node, run)
         if form is not None and form.sure:

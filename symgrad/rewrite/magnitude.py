@@ -22,6 +22,9 @@ from symgrad.rewrite.pattern import (
     exp_below,
     exp_sum,
     expm1,
+    isfinite,
+    log,
+    matmul,
     max,
     maximum,
     multiply,
@@ -242,6 +245,11 @@ def _exponent(scale: Mapping[Expr, float]) -> Expr | None:
     return total
 
 
+def _finite(top: Expr) -> Expr:
+    """A scale that can be taken out: none where the greatest exponent is infinite."""
+    return where(isfinite(top), top, 0)
+
+
 @_of("sum")
 def _reduced(node: Expr, forms: Forms) -> Scaled | None:
     form, x = forms[0], node.args[0]
@@ -253,10 +261,30 @@ def _reduced(node: Expr, forms: Forms) -> Scaled | None:
         return None
     if is_nonpositive(exponent):
         return None
-    top = max(exponent, axis=axes, keepdims=True)
+    top = _finite(max(exponent, axis=axes, keepdims=True))
     terms = _times(form.rest, exp_below(exponent, top), node)
-    scale = top if kept else max(exponent, axis=axes)
+    scale = top if kept else _finite(max(exponent, axis=axes))
     return Scaled({scale: 1.0}, sum_(terms, axis=axes, keepdims=kept))
+
+
+@_of("matmul")
+def _matrix_product(node: Expr, forms: Forms) -> Scaled | None:
+    """Rows of exponentials times a matrix, or a matrix times a vector of them."""
+    (a, b), (form, other) = node.args, forms
+    if form is not None and b.ndim <= 2 and a.ndim >= b.ndim:
+        exponent = _exponent(form.scale)
+        if exponent is None or exponent.shape != a.shape or is_nonpositive(exponent):
+            return None
+        top = _finite(max(exponent, axis=-1, keepdims=True))
+        scale = top if b.ndim == 2 else _finite(max(exponent, axis=-1))
+        return Scaled({scale: 1.0}, matmul(_times(form.rest, exp_below(exponent, top), node), b))
+    if other is not None and b.ndim == 1:
+        exponent = _exponent(other.scale)
+        if exponent is None or exponent.shape != b.shape or is_nonpositive(exponent):
+            return None
+        top = _finite(max(exponent, axis=0))
+        return Scaled({top: 1.0}, matmul(a, _times(other.rest, exp_below(exponent, top), node)))
+    return None
 
 
 @_of("getitem", "reshape", "transpose", "expand_dims", "squeeze", "broadcast_to")
@@ -376,3 +404,23 @@ def quotient_in_range(x: Expr, y: Expr, node: Expr, run: Rewriter) -> Expr | Non
 def root_in_range(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
     """sqrt(e^a u) -> e^(a/2) sqrt(u)."""
     return in_range(node, run)
+
+
+@rule(
+    "magnitude",
+    lambda x: log(x),
+    extends_domain=True,
+    examples=(
+        lambda x, y: log(sum_(exp(x) * y * y, axis=1)),
+        lambda x, y: log(exp(x) @ square(y[0])),
+        lambda x, y: log(square(y) @ exp(x[0])),
+    ),
+)
+def log_in_range(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
+    """log(e^a u) -> a + log(u), for u of any sign: the logarithm exists where u is positive."""
+    form = scaled_form(x, run)
+    exponent = None if form is None else _exponent(form.scale)
+    if form is None or exponent is None or form.rest is None:
+        return None
+    made = exponent + log(form.rest)
+    return made if made.aval == node.aval else None

@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from symgrad.ir.node import Expr, literal
+from symgrad.ir.node import Expr, literal, make
+from symgrad.ir.op import OPS
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.exponentials import ratio, share, softmax_quotient
 from symgrad.rewrite.log_form import log_form
@@ -33,6 +34,7 @@ from symgrad.rewrite.pattern import (
     log1p_square,
     log2,
     log10,
+    matmul,
     maximum,
     mean,
     reciprocal,
@@ -399,6 +401,36 @@ def root_of_square_and_number(x: Expr, c: Expr, node: Expr) -> Expr | None:
         return None
     root = math.sqrt(value)
     return hypot(x, literal(root, node.dtype)) if root * root == value else None
+
+
+@rule(
+    "stability",
+    lambda x, axis, keepdims: sqrt(sum_(square(x), axis=axis, keepdims=keepdims)),
+    extends_domain=True,
+    examples=(
+        lambda x: sqrt(sum_(square(x), axis=1)),
+        lambda x: sqrt(sum_(x * x, axis=0, keepdims=True)),
+        lambda x: sqrt(sum_(x**2)),
+    ),
+)
+def root_of_sum_of_squares(x: Expr, axis: Any, keepdims: bool, node: Expr) -> Expr | None:
+    """sqrt(sum x^2) -> the norm: squares overflow long before it, and its slope at 0 is 0."""
+    if node.dtype.kind != "f" or not axis:
+        return None
+    return make(OPS["euclidean_norm"], (x,), {"axis": axis, "keepdims": keepdims})
+
+
+@rule(
+    "stability",
+    lambda x: sqrt(matmul(x, x)),
+    extends_domain=True,
+    examples=(lambda x: sqrt(x[0] @ x[0]),),
+)
+def root_of_square_of_vector(x: Expr, node: Expr) -> Expr | None:
+    """sqrt(x . x) -> the norm of a vector."""
+    if node.dtype.kind != "f" or x.ndim != 1:
+        return None
+    return make(OPS["euclidean_norm"], (x,), {"axis": (0,), "keepdims": False})
 
 
 @rule(
