@@ -1,0 +1,136 @@
+"""Roots of sums of squares, and sums of squares that overflow: norms, log(1 + x^2), variances."""
+
+# ops in the language of rules are typed as Any
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from symgrad.ir.node import Expr, literal, make
+from symgrad.ir.op import OPS
+from symgrad.rewrite.engine import rule
+from symgrad.rewrite.pattern import (
+    NUMBER,
+    hypot,
+    log1p,
+    log1p_square,
+    matmul,
+    mean,
+    sqrt,
+    square,
+    var,
+)
+from symgrad.rewrite.pattern import sum as sum_
+from symgrad.rewrite.scalars import number
+
+
+@rule(
+    "stability",
+    lambda x, y: sqrt(square(x) + square(y)),
+    extends_domain=True,
+    examples=(
+        lambda x, y: sqrt(square(x) + square(y)),
+        lambda x, y: sqrt(x * x + y**2),
+    ),
+)
+def root_of_squares(x: Expr, y: Expr) -> Expr:
+    """sqrt(x^2 + y^2) -> hypot(x, y): the squares overflow long before the root does."""
+    return hypot(x, y)
+
+
+@rule(
+    "stability",
+    lambda x, c=NUMBER: sqrt(square(x) + c),
+    extends_domain=True,
+    examples=(lambda x: sqrt(1 + x**2), lambda x: sqrt(square(x) + 0.25)),
+)
+def root_of_square_and_number(x: Expr, c: Expr, node: Expr) -> Expr | None:
+    """sqrt(x^2 + c) -> hypot(x, sqrt(c)), where the root of c is exact."""
+    value = number(c)
+    if value is None or value < 0 or node.dtype.kind != "f":
+        return None
+    root = math.sqrt(value)
+    return hypot(x, literal(root, node.dtype)) if root * root == value else None
+
+
+@rule(
+    "stability",
+    lambda x, axis, keepdims: sqrt(sum_(square(x), axis=axis, keepdims=keepdims)),
+    extends_domain=True,
+    examples=(
+        lambda x: sqrt(sum_(square(x), axis=1)),
+        lambda x: sqrt(sum_(x * x, axis=0, keepdims=True)),
+        lambda x: sqrt(sum_(x**2)),
+    ),
+)
+def root_of_sum_of_squares(x: Expr, axis: Any, keepdims: bool, node: Expr) -> Expr | None:
+    """sqrt(sum x^2) -> the norm: squares overflow long before it, and its slope at 0 is 0."""
+    if node.dtype.kind != "f" or not axis:
+        return None
+    return make(OPS["euclidean_norm"], (x,), {"axis": axis, "keepdims": keepdims})
+
+
+@rule(
+    "stability",
+    lambda x: sqrt(matmul(x, x)),
+    extends_domain=True,
+    examples=(lambda x: sqrt(x[0] @ x[0]),),
+)
+def root_of_square_of_vector(x: Expr, node: Expr) -> Expr | None:
+    """sqrt(x . x) -> the norm of a vector."""
+    if node.dtype.kind != "f" or x.ndim != 1:
+        return None
+    return make(OPS["euclidean_norm"], (x,), {"axis": (0,), "keepdims": False})
+
+
+@rule(
+    "stability",
+    lambda x: log1p(square(x)),
+    extends_domain=True,
+    examples=(lambda x: log1p(square(x)), lambda x: log1p(x * x)),
+)
+def log1p_of_square(x: Expr) -> Expr:
+    """log(1 + x^2) -> an op of its own: the square overflows at the root of the range."""
+    return log1p_square(x)
+
+
+@rule(
+    "stability",
+    lambda x, c=NUMBER: log1p(square(x) / c),
+    extends_domain=True,
+    examples=(lambda x: log1p(square(x) / 4.0),),
+)
+def log1p_of_square_over(x: Expr, c: Expr) -> Expr | None:
+    """log(1 + x^2 / c) -> log(1 + (x / sqrt(c))^2), for c > 0."""
+    value = number(c)
+    return log1p_square(x / math.sqrt(value)) if value is not None and value > 0 else None
+
+
+@rule(
+    "stability",
+    lambda x, c=NUMBER: log1p(square(x) * c),
+    extends_domain=True,
+    examples=(lambda x: log1p(square(x) * 0.25),),
+)
+def log1p_of_square_times(x: Expr, c: Expr) -> Expr | None:
+    """log(1 + c x^2) -> log(1 + (sqrt(c) x)^2), for c > 0."""
+    value = number(c)
+    return log1p_square(x * math.sqrt(value)) if value is not None and value > 0 else None
+
+
+@rule(
+    "stability",
+    lambda x, axis, keepdims: (
+        mean(square(x), axis=axis, keepdims=keepdims)
+        - square(mean(x, axis=axis, keepdims=keepdims))
+    ),
+    examples=(
+        lambda x: mean(square(x), axis=0) - square(mean(x, axis=0)),
+        lambda x: mean(x * x, axis=1, keepdims=True) - mean(x, axis=1, keepdims=True) ** 2,
+    ),
+)
+def variance_in_two_passes(x: Expr, axis: Any, keepdims: bool) -> Expr:
+    """E[x^2] - E[x]^2 -> E[(x - E[x])^2]: no cancellation where the mean is large."""
+    return var(x, axis=axis, keepdims=keepdims)
