@@ -15,6 +15,7 @@ from symgrad.rewrite import (
     shape,
     softmax,
     stability,
+    through,
     univariate,
 )
 from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
@@ -44,4 +45,5 @@ __all__ = [
     "softmax",
     "stability",
     "univariate",
+    "through",
 ]
