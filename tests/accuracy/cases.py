@@ -1,0 +1,157 @@
+"""What is measured: every op of the registry that computes, and every spelling of every family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import symgrad.ops
+from symgrad.ir.op import OPS
+from tests.accuracy import exact, families, points
+from tests.accuracy.systems import Problem
+from tests.accuracy.truth import EXACT, lifted
+
+assert symgrad.ops.FAMILIES  # importing them has filled the registry
+
+__all__ = ["Case", "EXEMPT", "cases", "families_cases", "op_cases"]
+
+Array = np.ndarray[Any, Any]
+Formula = Callable[..., Any]
+
+#: ops of which there is nothing to measure -> why
+EXEMPT = {
+    **dict.fromkeys(
+        ["literal", "size", "input", "param", "state", "slot", "training", "named"],
+        "a leaf: its value is given",
+    ),
+    **dict.fromkeys(
+        ["stop_gradient", "copy", "transpose", "reshape", "broadcast_to", "expand_dims", "squeeze",
+         "getitem", "scatter_set", "concatenate", "stack", "repeat", "tile", "pad", "where",
+         "max", "min"],
+        "it moves or selects values, and changes none; its gradient adds what it moved",
+    ),
+    **dict.fromkeys(
+        ["zeros", "ones", "full", "eye", "arange", "one_hot", "linspace"],
+        "it makes constants, by NumPy's own function",
+    ),
+    **dict.fromkeys(
+        ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and",
+         "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor",
+         "invert", "left_shift", "right_shift", "isnan", "isinf", "isfinite", "any", "all",
+         "argmax", "argmin"],
+        "its result is a boolean or an integer: it is right or wrong",
+    ),
+    **dict.fromkeys(
+        ["sign", "heaviside", "floor", "ceil", "trunc", "rint", "floor_divide"],
+        "it rounds to an integer: it is right or wrong, and its slope is 0",
+    ),
+    "astype": "NumPy's cast",
+    "scatter_add": "sums, measured as sum",
+    "einsum": "lowered to products of matrices and sums, measured as these",
+    "recurrence": "the derivative of cumprod, measured as that",
+    "logsumexp_weights": "the derivative of logsumexp, measured as that",
+    "standard_normal": "a draw",
+    "standard_uniform": "a draw",
+}  # fmt: skip
+
+#: op of rows -> how it is called
+ALONG_ROWS: dict[str, Formula] = {
+    **{
+        name: lambda xp, x, name=name: getattr(xp, name)(x, axis=-1)
+        for name in ("sum", "prod", "mean", "var", "std", "cumsum", "cumprod", "logsumexp",
+                     "softmax", "log_softmax")
+    },
+    "euclidean_norm": lambda xp, x: xp.norm(x, axis=-1),
+}  # fmt: skip
+
+#: op of matrices -> how it is called with a square matrix and a vector
+OF_MATRICES: dict[str, Formula] = {
+    "matmul": lambda xp, a, b: a @ b,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One formula, at all its points.
+
+    Parameters
+    ----------
+    kind : {"op", "family"}
+    group : str
+        The op, or the family.
+    spelling : str
+        Of a family's formula.
+    formula : callable
+    arguments : {"numbers", "rows", "matrices"}
+    arity : int
+        How many numbers it takes.
+    naive : callable or None
+        The formula of the op as one writes it with NumPy, and its derivatives.
+    """
+
+    kind: str
+    group: str
+    spelling: str
+    formula: Formula
+    arguments: str = "numbers"
+    arity: int = 1
+    naive: Formula | None = None
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.spelling}" if self.spelling else self.group
+
+    def problems(self, dtype: str, quick: bool = False) -> list[Problem]:
+        """The formula on its points: all numbers and rows at once, each matrix by itself."""
+        if self.arguments == "numbers":
+            if self.arity == 1:
+                args = [points.singles(dtype, quick)]
+            else:
+                args = (points.pairs if self.arity == 2 else points.triples)(dtype, quick)
+            return [Problem(self.formula, args, None, tuple(range(self.arity)), True)]
+        if self.arguments == "rows":
+            rows = points.vectors(dtype, quick)
+            shape = np.shape(self.formula(EXACT, lifted(rows[0])))
+            weights = np.array([1.0, 0.5, -0.25, 2.0]) if shape else np.array(1.0)
+            return [Problem(self.formula, [rows], np.broadcast_to(weights, (len(rows), *shape)))]
+        return [
+            Problem(self.formula, [a, b], None, (0, 1)) for a, b in points.matrices(dtype, quick)
+        ]
+
+
+def op_cases() -> list[Case]:
+    """One for each op of the registry that is not exempt."""
+    made = []
+    for name, op in OPS.items():
+        if name in EXEMPT:
+            continue
+        if name in ALONG_ROWS:
+            made.append(Case("op", name, "", ALONG_ROWS[name], "rows"))
+        elif name in OF_MATRICES:
+            made.append(Case("op", name, "", OF_MATRICES[name], "matrices"))
+        elif op.elementwise and name in exact.FUNCTIONS:
+            call = lambda xp, *args, name=name: getattr(xp, name)(*args)  # noqa: E731
+            made.append(Case("op", name, "", call, arity=op.arity))  # type: ignore[attr-defined]
+    return made
+
+
+def families_cases() -> list[Case]:
+    """One for each spelling."""
+    kinds = (
+        (families.NUMBERS, "numbers", 1),
+        (families.PAIRS, "numbers", 2),
+        (families.ROWS, "rows", 1),
+        (families.MATRICES, "matrices", 2),
+    )
+    return [
+        Case("family", group, spelling, formula, arguments, arity)
+        for table, arguments, arity in kinds
+        for group, spellings in table.items()
+        for spelling, formula in spellings.items()
+    ]
+
+
+def cases() -> list[Case]:
+    return [*op_cases(), *families_cases()]
