@@ -264,9 +264,7 @@ ROWS: dict[str, dict[str, Formula]] = {
         "e^x (1 / sum(e^x))": lambda xp, x: (
             xp.exp(x) * (1 / xp.sum(xp.exp(x), axis=-1, keepdims=True))
         ),
-        "e^-x / sum(e^-x)": lambda xp, x: (
-            xp.exp(-x) / xp.sum(xp.exp(-x), axis=-1, keepdims=True)
-        ),
+        "e^-x / sum(e^-x)": lambda xp, x: xp.exp(-x) / xp.sum(xp.exp(-x), axis=-1, keepdims=True),
         "(e^x / sum(e^x))[1]": lambda xp, x: _p(xp, x)[..., 1],
         "2 e^x / (2 sum(e^x))": lambda xp, x: (
             2 * xp.exp(x) / (2 * xp.sum(xp.exp(x), axis=-1, keepdims=True))
@@ -274,9 +272,7 @@ ROWS: dict[str, dict[str, Formula]] = {
     },
     "log_softmax": {
         "log(e^x / sum(e^x))": lambda xp, x: xp.log(_p(xp, x)),
-        "x - log(sum(e^x))": lambda xp, x: (
-            x - xp.log(xp.sum(xp.exp(x), axis=-1, keepdims=True))
-        ),
+        "x - log(sum(e^x))": lambda xp, x: x - xp.log(xp.sum(xp.exp(x), axis=-1, keepdims=True)),
         "log(p[1])": lambda xp, x: xp.log(_p(xp, x)[..., 1]),
         "log(p)[1]": lambda xp, x: xp.log(_p(xp, x))[..., 1],
         "log(sum(e^x)) - x[1]": lambda xp, x: xp.log(xp.sum(xp.exp(x), axis=-1)) - x[..., 1],

@@ -176,9 +176,7 @@ def _whole(case: Case, problem: Problem, dtype: str) -> list[Measure]:
         return found
 
     return [
-        Measure(
-            case, dtype, key, places, Exact(column, dtype), lambda i, key=key: moved(key, i)
-        )
+        Measure(case, dtype, key, places, Exact(column, dtype), lambda i, key=key: moved(key, i))
         for key, (places, column, _) in columns.items()
     ]
 

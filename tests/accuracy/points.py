@@ -42,7 +42,7 @@ def singles(dtype: Any = "float64", quick: bool = False) -> Array:
 
 def _product(dtype: Any, quick: bool, count: int) -> list[Array]:
     edges = EDGES if np.dtype(dtype) == np.float64 else EDGES_32
-    first = [*ORDINARY[::2], *edges[::1 if not quick else 2], *THRESHOLDS[3::4]]
+    first = [*ORDINARY[::2], *edges[:: 1 if not quick else 2], *THRESHOLDS[3::4]]
     first = [*first, *[-p for p in first if p]]
     rows: list[tuple[float, ...]] = [(x, *[0.5] * (count - 1)) for x in SPECIAL]
     for x in first:
