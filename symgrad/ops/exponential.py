@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.ir.config import config
-from symgrad.ir.op import Example
+from symgrad.ir.node import Expr, literal
+from symgrad.ir.op import FUNCTIONS, Example
 from symgrad.ops import kernels
 from symgrad.ops.elementwise import elementwise, floating
 from symgrad.ops.slopes import share, share2

@@ -1,8 +1,8 @@
 """What derivatives are made of: functions that are exact where their obvious spelling cancels.
 
 The slope of tanh is 1 - tanh^2, of which nothing is left where tanh is 1 to the last bit; that of
-hypot is x / r, whose own slope 1 / r - x^2 / r^3 cancels. Each of these is a function of its own here,
-with a derivative made of these again, so that all orders are accurate.
+hypot is x / r, whose own slope 1 / r - x^2 / r^3 cancels. Each of these is a function of its own
+here, with a derivative made of these again, so that all orders are accurate.
 """
 
 from __future__ import annotations
@@ -112,10 +112,10 @@ def _share_partials(out: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     examples=_pairs(lambda x, y: share(x, y), lambda x, y: np.exp(x) / (np.exp(x) + np.exp(y))),
 )
 def share(x: Any, y: Any) -> Any:
-    """e^x / (e^x + e^y): sigmoid(x - y), but for the rounding of the difference; 0 if both are -inf.
+    """e^x / (e^x + e^y), which is sigmoid(x - y); 0 if both are -inf.
 
     The difference of numbers of some hundreds is rounded by 1e-14, and so much is lost of its
-    exponential.
+    exponential; here what rounding took is put back.
     """
 
 

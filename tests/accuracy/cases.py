@@ -115,7 +115,13 @@ class Case:
             rows = points.vectors(dtype, quick)
             shape = np.shape(self.formula(EXACT, lifted(rows[0])))
             weights = np.array([1.0, 0.5, -0.25, 2.0]) if shape else np.array(1.0)
-            return [Problem(self.formula, [rows], np.broadcast_to(weights, (len(rows), *shape)))]
+            return [
+                Problem(
+                    self.formula,
+                    [rows],
+                    np.broadcast_to(weights, (len(rows), *shape)).astype(dtype),
+                )
+            ]
         return [
             Problem(self.formula, [a, b], None, (0, 1)) for a, b in points.matrices(dtype, quick)
         ]

@@ -122,17 +122,14 @@ def _numbers(case: Case, problem: Problem, dtype: str) -> list[Measure]:
 
     def row(point: tuple[float, ...]) -> list[Any]:
         value, slopes, seconds = elementwise_truth(problem.formula, point)
-        if case.kind == "family" and value is not None and mpmath.isinf(value):
-            if np.isfinite(point).all():  # an argument of log that vanishes with these digits
-                return [None] * len(keys)
+        infinite = value is not None and mpmath.isinf(value)
+        if case.kind == "family" and infinite and np.isfinite(point).all():
+            return [None] * len(keys)  # an argument of log vanishes with these digits
         return [value, *slopes, *seconds]
 
     def moved(i: int, k: int) -> list[Any]:
-        ends = [
-            (np.nextafter(problem.args[j].dtype.type(p), -np.inf),
-             np.nextafter(problem.args[j].dtype.type(p), np.inf))
-            for j, p in enumerate(points[i])
-        ]  # fmt: skip
+        numbers = [a.dtype.type(p) for a, p in zip(problem.args, points[i], strict=True)]
+        ends = [[_nudged(n, [sign]) for sign in (-1, 1)] for n in numbers]
         return [row(tuple(map(float, end)))[k] for end in product(*ends)]
 
     rows = [row(point) for point in points]
@@ -167,18 +164,21 @@ def _whole(case: Case, problem: Problem, dtype: str) -> list[Measure]:
         args, weights = calls[n]
         found = []
         for pattern in ([1], [1, -1], [1, 1, -1]):
-            ends = [
-                np.nextafter(a, np.where(np.resize(pattern, a.shape) > 0, np.inf, -np.inf))
-                .astype(a.dtype)
-                for a in args
-            ]  # fmt: skip
-            found.append(np.ravel(_rows(problem, ends, weights)[key])[k])
+            *ends, factors = [_nudged(a, pattern) for a in (*args, weights)]
+            found.append(np.ravel(_rows(problem, ends, factors)[key])[k])
         return found
 
     return [
         Measure(case, dtype, key, places, Exact(column, dtype), lambda i, key=key: moved(key, i))
         for key, (places, column, _) in columns.items()
     ]
+
+
+def _nudged(array: Any, pattern: list[int]) -> Array:
+    """The numbers moved to their neighbours, up and down as the pattern says."""
+    array = np.asarray(array)
+    ends = np.where(np.resize(pattern, array.shape) > 0, np.inf, -np.inf).astype(array.dtype)
+    return np.asarray(np.nextafter(array, ends))
 
 
 def _rows(problem: Problem, args: Any, weights: Any) -> dict[str, Any]:

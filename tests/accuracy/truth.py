@@ -100,7 +100,7 @@ def elementwise_truth(
 def _is_smooth(formula: Formula, args: list[Any], value: Any, slopes: list[Any]) -> bool:
     """Whether all arguments together move the value as each does alone: not where some tie."""
     if any(s is None for s in slopes):
-        return True
+        return False
     h = min(_step(a) for a in args)
     moved = _call(formula, [a + h for a in args])
     if moved is None:
@@ -113,7 +113,7 @@ def _is_smooth(formula: Formula, args: list[Any], value: Any, slopes: list[Any])
 def _reach(point: Sequence[float]) -> int:
     """Digits between the largest number and the smallest step."""
     sizes = [math.log10(abs(p)) for p in point if p]
-    return int(150 + 2 * (max(sizes, default=0.0) - min([0.0, *sizes])))
+    return int(150 + 2 * (max([0.0, *sizes]) - min([0.0, *sizes])))
 
 
 def _derivatives(
@@ -128,10 +128,12 @@ def _derivatives(
         return None, None
     after, before = (above - value) / h, (value - below) / h
     size = abs(after) + abs(before)
-    if size and abs(after - before) > size * mpf(10) ** -20:
+    gap = abs(after - before)
+    if gap > size * mpf(10) ** -20 and (
         # a kink; but for a derivative that is 0 itself, as that of cos at 0
-        if abs(after - before) > abs(value) * mpmath.sqrt(h) or abs(after + before) > size / 100:
-            return None, None
+        gap > abs(value) * mpmath.sqrt(h) or abs(after + before) > size / 100
+    ):
+        return None, None
     second = (above - 2 * value + below) / h**2 if curved else None
     return (above - below) / (2 * h), second
 

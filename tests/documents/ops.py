@@ -1,8 +1,8 @@
 """``docs/ops.md``: every public operation, from what the registry knows of it.
 
 ``python -m tests.documents.ops`` writes it. Signature, meaning and conventions are those of the
-docstring; the equations come from the ops, the derivatives from their own rules; the errors are those that
-``make accuracy`` measured last, from ``docs/accuracy.json``.
+docstring; the equations come from the ops, the derivatives from their own rules; the errors are
+those that ``make accuracy`` measured last, from ``docs/accuracy.json``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from symgrad.ir import provenance
 from symgrad.ir.code import Code
 from symgrad.ir.graph import Graph
 from symgrad.ir.node import Expr, as_expr, identity
-from symgrad.ir.op import EXAMPLES, FUNCTIONS, NAMESPACES, OPS, Op
+from symgrad.ir.op import FUNCTIONS, NAMESPACES, OPS, Op
 from symgrad.ops.leaf import INPUT
 from symgrad.viz.outline import Outline
 from symgrad.viz.typeset import SYMBOL, name_latex, write
@@ -41,9 +41,10 @@ arguments, same defaults, same rules for shapes and dtypes. Where a function is 
 its full name is given.
 
 An equation for $f$ is what the operation computes. For an operation of numbers,
-$\\partial f / \\partial x$ is its slope at each element. For one of arrays, $\\bar f$ is the cotangent of the
-result (the gradient of the loss with respect to it), and $\\bar x$ what the operation makes of it. A
-function without a derivative of its own is a composition of others, and has theirs.
+$\\partial f / \\partial x$ is its slope at each element. For one of arrays, $\\bar f$ is the
+cotangent of the result (the gradient of the loss with respect to it), and $\\bar x$ what the
+operation makes of it. A function without a derivative of its own is a composition of others, and
+has theirs.
 
 Errors are the largest in units in the last place (ulps) over the points of
 [Measured accuracy](accuracy.md), in float64 and float32.
@@ -215,7 +216,7 @@ def _write(root: Expr, texts: dict[Expr, Code]) -> str:
     """The right side; what is used twice, or would make it too long, gets an equation below."""
     if root in texts:
         return texts[root].text
-    labels = {f"root": root}
+    labels = {"root": root}
     graph = Graph(labels)
     known = dict(texts)
     order = [n for n in graph.nodes()]
