@@ -110,7 +110,8 @@ class Case:
                 args = [points.singles(dtype, quick)]
             else:
                 args = (points.pairs if self.arity == 2 else points.triples)(dtype, quick)
-            return [Problem(self.formula, args, None, tuple(range(self.arity)), True)]
+            wrt = tuple(range(self.arity))
+            return [Problem(self.formula, args, None, wrt, True, not quick)]
         if self.arguments == "rows":
             rows = points.vectors(dtype, quick)
             shape = np.shape(self.formula(EXACT, lifted(rows[0])))

@@ -92,7 +92,7 @@ def measure(
     found: dict[str, list[Measure]] = {}
     refused: dict[str, str] = {}
     for problem in case.problems(dtype, quick):
-        made = _numbers(case, problem, dtype) if problem.curved else _whole(case, problem, dtype)
+        made = _numbers(case, problem, dtype) if problem.numbers else _whole(case, problem, dtype)
         for system in systems:
             results = system.run(problem)
             if results.refused:
@@ -118,14 +118,15 @@ def _numbers(case: Case, problem: Problem, dtype: str) -> list[Measure]:
     points = list(zip(*columns, strict=True))
     places = [", ".join(f"{v:.17g}" for v in point) for point in points]
     names = "xyz"[: len(columns)]
-    keys = ["value", *[f"d/d{n}" for n in names], *[f"d2/d{n}2" for n in names]]
+    keys = ["value", *[f"d/d{n}" for n in names]]
+    keys += [f"d2/d{n}2" for n in names] if problem.curved else []
 
     def row(point: tuple[float, ...]) -> list[Any]:
-        value, slopes, seconds = elementwise_truth(problem.formula, point)
+        value, slopes, seconds = elementwise_truth(problem.formula, point, problem.curved)
         infinite = value is not None and mpmath.isinf(value)
         if case.kind == "family" and infinite and np.isfinite(point).all():
             return [None] * len(keys)  # an argument of log vanishes with these digits
-        return [value, *slopes, *seconds]
+        return [value, *slopes, *(seconds if problem.curved else [])]
 
     def moved(i: int, k: int) -> list[Any]:
         numbers = [a.dtype.type(p) for a, p in zip(problem.args, points[i], strict=True)]

@@ -38,6 +38,8 @@ class Problem:
         Of the result's shape: the cotangent. Ones, if not given.
     wrt : tuple of int
         The arguments with gradients.
+    numbers : bool
+        Whether the formula is one of numbers, each element a point of its own.
     curved : bool
         Whether the second derivative of each number is asked for.
     """
@@ -46,6 +48,7 @@ class Problem:
     args: list[Array]
     weights: Any = None
     wrt: tuple[int, ...] = (0,)
+    numbers: bool = False
     curved: bool = False
 
 
