@@ -37,15 +37,18 @@ def singles(dtype: Any = "float64", quick: bool = False) -> Array:
     step = 3 if quick else 1
     positive = [*ORDINARY[::step], *edges, *THRESHOLDS[::step]]
     many = 4 if quick else 40
-    points = [*positive, *[-p for p in positive if p], *_random(many, dtype, 1), *SPECIAL]
+    special = SPECIAL[-1:] if quick else SPECIAL
+    points = [*positive, *[-p for p in positive if p], *_random(many, dtype, 1), *special]
     return np.unique(np.array(points).astype(dtype))
 
 
 def _product(dtype: Any, quick: bool, count: int) -> list[Array]:
     edges = EDGES if np.dtype(dtype) == np.float64 else EDGES_32
-    first = [*ORDINARY[::2], *edges[:: 1 if not quick else 2], *THRESHOLDS[3::4]]
+    first = [*ORDINARY[::2], *edges, *THRESHOLDS[3::4]]
+    first = first[1::3] if quick else first
     first = [*first, *[-p for p in first if p]]
-    rows: list[tuple[float, ...]] = [(x, *[0.5] * (count - 1)) for x in SPECIAL]
+    special = SPECIAL[-1:] if quick else SPECIAL
+    rows: list[tuple[float, ...]] = [(x, *[0.5] * (count - 1)) for x in special]
     for x in first:
         rows += [(x,) * count, (x, *[0.5] * (count - 1)), (700.0, *[x] * (count - 1))]
     many = 5 if quick else 50

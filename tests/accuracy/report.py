@@ -30,10 +30,10 @@ writes this page.
 
 An error is in units in the last place (ulps) of the exact result: half of one is what correct
 rounding costs. Points are ordinary numbers; 0, subnormal and tiny ones, 1e3, 1e8 and 1e300, of
-both signs; where functions change over (log 2, 36.7, 88.7, 709.78, ...); infinities, where the limit is
-the truth; and random magnitudes with a fixed seed. Rows of numbers are spread, equal, large, tiny,
-tied, and with a large common part. ∞ stands for a result that is not finite though the exact one is,
-or the other way round; — for what a system lacks, or refuses.
+both signs; where functions change over (log 2, 36.7, 88.7, 709.78, ...); infinities, where the
+limit is the truth; and random magnitudes with a fixed seed. Rows of numbers are spread, equal,
+large, tiny, tied, and with a large common part. ∞ stands for a result that is not finite though
+the exact one is, or the other way round; — for what a system lacks, or refuses.
 
 *naive* is the formula as it stands, evaluated by NumPy operation by operation, and the derivatives
 of its parts, with no rewriting. The other systems run the same formula as it stands, without

@@ -20,7 +20,7 @@ from tests.accuracy.exact import Exactly
 __all__ = ["Truth", "digits", "elementwise_truth", "lifted", "truth"]
 
 #: what is taken for the limit, where a number is infinite: two values beyond any format
-BEYOND = (mpf(10) ** 700, mpf(10) ** 900)
+BEYOND = (mpf(10) ** 330, mpf(10) ** 400)
 EXACT = Exactly()
 Formula = Callable[..., Any]
 
@@ -144,7 +144,7 @@ def _limit(
     """What the results tend to, where a number tends to infinity."""
     none = [None] * len(point)
     rows = []
-    with mpmath.workdps(2200):
+    with mpmath.workdps(1000):
         for far in BEYOND:
             args = [mpf(p) if math.isfinite(p) else math.copysign(1, p) * far for p in point]
             value = _call(formula, args)
@@ -158,10 +158,13 @@ def _limit(
 
 
 def _same(one: Any, other: Any) -> Any:
+    """The limit of which two values are known: what they agree in, 0 or an infinity."""
     if one is None or other is None:
         return None
-    if abs(other) > abs(one) * 1.2 and abs(one) > 1 and one * other > 0:  # it grows
+    if abs(one) > 1 and abs(other) > abs(one) * 1.01 and one * other > 0:  # it grows
         return mpf("inf") if one > 0 else mpf("-inf")
+    if abs(one) < mpf(10) ** -60 and abs(other) < abs(one) * mpf(10) ** -20:  # it vanishes
+        return mpf(0)
     near = float(one)
     return other if near == float(other) and not math.isinf(near) else None
 
