@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 import symgrad.ops
-from symgrad.ir.op import OPS
+from symgrad.ir.op import OPS, Op
 from tests.accuracy import exact, families, points
+from tests.accuracy.exact_special import FIXED
 from tests.accuracy.systems import Problem
 from tests.accuracy.truth import EXACT, lifted
 
@@ -48,6 +49,46 @@ EXEMPT = {
         ["sign", "heaviside", "floor", "ceil", "trunc", "rint", "floor_divide"],
         "it rounds to an integer: it is right or wrong, and its slope is 0",
     ),
+    **dict.fromkeys(
+        ["tril", "triu", "diag", "sliding_window_view", "pad_from", "patches", "fftshift",
+         "ifftshift", "cummax", "cummin", "window_max", "window_max_spread", "window_max_taken",
+         "sort", "order_statistics", "choose", "real", "imag", "conjugate"],
+        "it moves or selects values, and changes none; its gradient adds what it moved",
+    ),
+    **dict.fromkeys(
+        ["tri", "hermitian_weights", "fftfreq", "rfftfreq", "knot"],
+        "it makes constants",
+    ),
+    **dict.fromkeys(
+        ["argsort", "argpartition", "searchsorted", "digitize", "bincount", "nanargmax",
+         "nanargmin", "signbit", "exponent", "gcd", "lcm", "bitwise_count", "gammasgn"],
+        "its result is a boolean or an integer: it is right or wrong",
+    ),
+    **dict.fromkeys(
+        ["fmod", "fraction", "mantissa", "ldexp", "nextafter", "spacing"],
+        "it takes a number apart, without rounding",
+    ),
+    **dict.fromkeys(["fft", "ifft", "rfft", "irfft"], "NumPy's transforms, of complex numbers"),
+    **dict.fromkeys(
+        ["complex", "abs2", "angle"],
+        "of complex numbers; of their parts it is add, multiply, arctan2",
+    ),
+    **dict.fromkeys(
+        ["overlap_add", "convolve", "correlate", "window_product", "window_sum"],
+        "sums of products, measured as sum and matmul",
+    ),
+    **dict.fromkeys(
+        ["gammaincinv", "gammainccinv", "betaincinv", "stdtrit"],
+        "an inverse, which tests/ops compare with the function that it inverts",
+    ),
+    **dict.fromkeys(
+        ["polygamma_difference", "exponential_moment", "i_difference", "k_difference",
+         "log_ratio", "erfcx_integral", "polynomial", "univariate", "bessel_i", "riemann_zeta",
+         "hyperu"],
+        "a part of other functions or of their derivatives, measured in these or in tests/ops",
+    ),
+    "interp": "a choice of an interval, then products and a sum",
+    "logcumsumexp": "logaddexp again and again, measured as that",
     "astype": "NumPy's cast",
     "scatter_add": "sums, measured as sum",
     "einsum": "lowered to products of matrices and sums, measured as these",
@@ -88,8 +129,8 @@ class Case:
     arguments : {"numbers", "rows", "matrices"}
     arity : int
         How many numbers it takes.
-    naive : callable or None
-        The formula of the op as one writes it with NumPy, and its derivatives.
+    domain : tuple of (low, high), or None
+        Of special functions: where they are measured.
     """
 
     kind: str
@@ -98,7 +139,7 @@ class Case:
     formula: Formula
     arguments: str = "numbers"
     arity: int = 1
-    naive: Formula | None = None
+    domain: tuple[tuple[float, float], ...] | None = None
 
     def __str__(self) -> str:
         return f"{self.group}: {self.spelling}" if self.spelling else self.group
@@ -106,7 +147,9 @@ class Case:
     def problems(self, dtype: str, quick: bool = False) -> list[Problem]:
         """The formula on its points: all numbers and rows at once, each matrix by itself."""
         if self.arguments == "numbers":
-            if self.arity == 1:
+            if self.domain is not None:
+                args = points.special(list(self.domain), dtype, quick)
+            elif self.arity == 1:
                 args = [points.singles(dtype, quick)]
             else:
                 args = (points.pairs if self.arity == 2 else points.triples)(dtype, quick)
@@ -138,10 +181,25 @@ def op_cases() -> list[Case]:
             made.append(Case("op", name, "", ALONG_ROWS[name], "rows"))
         elif name in OF_MATRICES:
             made.append(Case("op", name, "", OF_MATRICES[name], "matrices"))
-        elif op.elementwise and name in exact.FUNCTIONS:
-            call = lambda xp, *args, name=name: getattr(xp, name)(*args)  # noqa: E731
-            made.append(Case("op", name, "", call, arity=op.arity))  # type: ignore[attr-defined]
+        elif name in exact.FUNCTIONS:
+            made.append(Case("op", name, "", _call(name), arity=op.arity))  # type: ignore[attr-defined]
+        elif name in FIXED:
+            formula = FIXED[name][1]
+            made.append(Case("op", name, "", formula, domain=_domain(op, 1)))
+        elif op.elementwise and getattr(op, "formula", None):
+            arity: int = op.arity  # type: ignore[attr-defined]
+            made.append(Case("op", name, "", _call(name), arity=arity, domain=_domain(op, arity)))
     return made
+
+
+def _call(name: str) -> Formula:
+    return lambda xp, *args: getattr(xp, name)(*args)
+
+
+def _domain(op: Op, arity: int) -> tuple[tuple[float, float], ...]:
+    """That of the op's first example, which may fix all arguments but the last."""
+    domain = op.examples[0].domain or ((-2.0, 2.0),)
+    return tuple(domain[-arity:]) if len(domain) >= arity else tuple(domain) * arity
 
 
 def families_cases() -> list[Case]:

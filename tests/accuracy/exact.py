@@ -13,6 +13,9 @@ import mpmath
 import numpy as np
 from mpmath import mp, mpf
 
+from symgrad.ir.op import OPS
+from tests.accuracy.exact_special import FIXED, SPECIAL, by_formula
+
 __all__ = ["FUNCTIONS", "Exactly", "real"]
 
 NAN = mpf("nan")
@@ -187,6 +190,19 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sign": mp.sign,
     "floor": mp.floor,
     "ceil": mp.ceil,
+    "fabs": abs,
+    "degrees": lambda x: 180 * x / mp.pi,
+    "radians": lambda x: mp.pi * x / 180,
+    "tanh_slope": lambda x: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x),
+    "sigmoid_slope": lambda x: _sigmoid(x) * _sigmoid(-x),
+    "one_minus_square": lambda x: 1 - x * x,
+    "direction": lambda x, y: x / mp.sqrt(x * x + y * y),
+    "share": lambda x, y: _sigmoid(x - y),
+    "share2": lambda x, y: _sigmoid((x - y) * mp.log(2)),
+    "exp_sum": lambda a, b: _exp(a + b),
+    "exp_below": lambda a, b: _exp(a - b),
+    "sinpi": mp.sinpi,
+    "cospi": mp.cospi,
     "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
 }
 
@@ -201,10 +217,16 @@ class Exactly:
     where = staticmethod(np.frompyfunc(_choose, 3, 1))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in FUNCTIONS:
+        if name in FUNCTIONS:
+            fn = real(FUNCTIONS[name])
+            count = {"where": 3, "clip": 3}.get(name, 2 if name in _PAIRS else 1)
+        elif name in _FIXED:
+            return _FIXED[name]
+        elif name in OPS and getattr(OPS[name], "formula", None):
+            fn = real(SPECIAL.get(name) or by_formula(name))
+            count = len(OPS[name].parameters)  # type: ignore[attr-defined]
+        else:
             raise AttributeError(name)
-        fn = real(FUNCTIONS[name])
-        count = {"where": 3, "clip": 3}.get(name, 2 if name in _PAIRS else 1)
         vectorised = np.frompyfunc(fn, count, 1)
         setattr(self, name, vectorised)
         return vectorised
@@ -284,9 +306,18 @@ class Exactly:
         return _array(mp.cholesky(mpmath.matrix(a.tolist())))
 
 
+def _fixed(fn: Callable[..., Any]) -> Callable[..., Any]:
+    vectorised = np.frompyfunc(real(fn), 1, 1)
+    return lambda *args: vectorised(args[-1])
+
+
+#: called with arguments before the last, which these functions have already
+_FIXED = {name: _fixed(fn) for name, _, fn in FIXED.values()}
+
 _PAIRS = {
     "add", "subtract", "multiply", "divide", "power", "floor_divide", "remainder", "logaddexp",
     "logaddexp2", "arctan2", "hypot", "maximum", "minimum", "fmax", "fmin", "copysign",
+    "direction", "share", "share2", "exp_sum", "exp_below",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EDGES", "pairs", "singles", "triples", "vectors"]
+__all__ = ["EDGES", "pairs", "singles", "special", "triples", "vectors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -107,6 +107,23 @@ def vectors(dtype: Any = "float64", quick: bool = False, size: int = 4) -> Array
 
 
 Points = Callable[..., Any]
+
+
+def special(
+    domain: list[tuple[float, float]], dtype: Any = "float64", quick: bool = False
+) -> list[Array]:
+    """Points of special functions: where their examples are, near 0, and somewhat further out.
+
+    Truths with a thousand digits, which the ends of the range need, would take minutes.
+    """
+    rng = np.random.default_rng(11)
+    near = [] if quick else [1e-30, 1e-8, 1e-3, 0.5, 1.0, 2.0, 5.0, 20.0, 90.0]
+    columns = []
+    for low, high in domain:
+        inside = rng.uniform(low, high, 6 if quick else 14)
+        outside = [p for p in [*near, *[-n for n in near]] if len(domain) == 1]
+        columns.append([*inside, *outside])
+    return [np.array(c).astype(dtype) for c in columns]
 
 
 def matrices(dtype: Any = "float64", quick: bool = False) -> list[tuple[Array, Array]]:

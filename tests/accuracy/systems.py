@@ -17,6 +17,7 @@ import numpy as np
 import symgrad as sg
 from symgrad.autodiff.reverse import cotangents
 from symgrad.ir.node import Expr
+from symgrad.ir.op import FUNCTIONS, NAMESPACES, OPS
 from symgrad.ops.interpret import evaluate
 
 __all__ = ["Problem", "Results", "Space", "System", "installed", "naive", "symgrad"]
@@ -123,11 +124,20 @@ def _weights(problem: Problem, like: Any) -> Array:
 # ---------------------------------------------------------------- symgrad
 
 
-SYMGRAD_NAMES = {"gelu_tanh": lambda x: sg.gelu(x, approximate=True)}
+class _Vocabulary(Space):
+    """All functions of symgrad, also those of ops that are not public."""
+
+    def __getattr__(self, name: str) -> Any:
+        for table in (NAMESPACES.get("special", {}), FUNCTIONS, NAMESPACES.get("linalg", {})):
+            if name in table:
+                return table[name]
+        if name in OPS:
+            return OPS[name]
+        raise AttributeError(name)
 
 
 class _Symgrad(System):
-    space = Space(["symgrad", "symgrad.numpy", "symgrad.linalg", "symgrad.special"], SYMGRAD_NAMES)
+    space = _Vocabulary((), {})
 
     def leaves(self, problem: Problem) -> list[Expr]:
         return [
