@@ -45,7 +45,7 @@ def singles(dtype: Any = "float64", quick: bool = False) -> Array:
 def _product(dtype: Any, quick: bool, count: int) -> list[Array]:
     edges = EDGES if np.dtype(dtype) == np.float64 else EDGES_32
     first = [*ORDINARY[::2], *edges, *THRESHOLDS[3::4]]
-    first = first[1::3] if quick else first
+    first = first[1::4] if quick else first
     first = [*first, *[-p for p in first if p]]
     special = SPECIAL[-1:] if quick else SPECIAL
     rows: list[tuple[float, ...]] = [(x, *[0.5] * (count - 1)) for x in special]
