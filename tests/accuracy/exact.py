@@ -277,8 +277,10 @@ class Exactly:
     def log_softmax(self, x: Any, axis: Any = None) -> Any:
         return x - self.logsumexp(x, axis, True)
 
-    def norm(self, x: Any, axis: Any = None) -> Any:
-        return self.sqrt(self.sum(x * x, axis))
+    def norm(self, x: Any, ord: Any = 2, axis: Any = None) -> Any:
+        if ord == 2:
+            return self.sqrt(self.sum(x * x, axis))
+        return self.power(self.sum(self.power(self.abs(x), mpf(ord)), axis), 1 / mpf(ord))
 
     @staticmethod
     def matmul(x: Any, y: Any) -> Any:
@@ -288,22 +290,40 @@ class Exactly:
     def inv(a: Any) -> Any:
         return _array(mp.inverse(mpmath.matrix(a.tolist())))
 
+    pinv = inv  # of matrices that have one
+
     @staticmethod
     def solve(a: Any, b: Any) -> Any:
-        columns = b.reshape(len(b), -1)
-        out = Exactly.inv(a) @ columns
-        return out.reshape(b.shape)
+        return Exactly.inv(a) @ b
+
+    @staticmethod
+    def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+        keep = np.tril if lower else np.triu
+        return Exactly.inv(np.where(keep(np.ones(a.shape)) > 0, a, mpf(0))) @ b
 
     @staticmethod
     def det(a: Any) -> Any:
         return mp.det(mpmath.matrix(a.tolist()))
 
-    def logdet(self, a: Any) -> Any:
-        return self.log(abs(self.det(a)))
+    def slogdet(self, a: Any) -> Any:
+        det = self.det(a)
+        return mp.sign(det), self.log(abs(det))
 
     @staticmethod
     def cholesky(a: Any) -> Any:
         return _array(mp.cholesky(mpmath.matrix(a.tolist())))
+
+    @staticmethod
+    def expm(a: Any) -> Any:
+        return _array(mp.expm(mpmath.matrix(a.tolist()), method="taylor"))
+
+    @staticmethod
+    def eigvalsh(a: Any) -> Any:
+        return np.array(sorted(mp.eigsy(mpmath.matrix(a.tolist()), eigvals_only=True)))
+
+    @staticmethod
+    def svdvals(a: Any) -> Any:
+        return np.array(sorted(mp.svd_r(mpmath.matrix(a.tolist()), compute_uv=False))[::-1])
 
 
 def _fixed(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -79,10 +79,9 @@ class Measure:
         moved = [v for v in self.moved(i) if v is not None]
         if not moved:
             return ALLOWED
-        one = Exact(np.array([self.exact.value(i)], object), self.dtype)
-        with mpmath.workdps(1500):
-            away = [one.error(np.float64(float(v)))[0] for v in moved]
-        return ALLOWED + float(np.max(away))
+        here = self.exact.at(i)
+        several = 4 if self.case.arguments == "matrices" else 1  # a matrix has many bits to move
+        return ALLOWED + several * max(float(here.error(np.array([float(v)]))[0]) for v in moved)
 
 
 def measure(
@@ -151,9 +150,15 @@ def _whole(case: Case, problem: Problem, dtype: str) -> list[Measure]:
         else [(problem.args, 1.0 if problem.weights is None else problem.weights)]
     )
     columns: dict[str, tuple[list[str], list[Any], list[tuple[int, int]]]] = {}
-    for n, (args, weights) in enumerate(calls):
+    found = [_rows(problem, args, weights) for args, weights in calls]
+    shapes = [np.shape(rows["value"]) for rows in found if rows["value"] is not None]
+    if not shapes:  # a singular matrix: there is nothing to compare with
+        return []
+    for n, ((args, _), rows) in enumerate(zip(calls, found, strict=True)):
         shown = "; ".join(np.array2string(np.asarray(a), precision=6) for a in args)
-        for key, values in _rows(problem, args, weights).items():
+        if rows["value"] is None:
+            rows["value"] = np.full(shapes[0], None)
+        for key, values in rows.items():
             places, column, index = columns.setdefault(key, ([], [], []))
             flat = np.ravel(values)
             places += [f"{' '.join(shown.split())} [{k}]" for k in range(len(flat))]
@@ -163,14 +168,21 @@ def _whole(case: Case, problem: Problem, dtype: str) -> list[Measure]:
     def moved(key: str, i: int) -> list[Any]:
         n, k = columns[key][2][i]
         args, weights = calls[n]
-        found = []
+        moves = []
         for pattern in ([1], [1, -1], [1, 1, -1]):
             *ends, factors = [_nudged(a, pattern) for a in (*args, weights)]
-            found.append(np.ravel(_rows(problem, ends, factors)[key])[k])
-        return found
+            moves.append(_rows(problem, ends, factors)[key])
+        return [np.ravel(rows)[k] for rows in moves if rows is not None]
 
     return [
-        Measure(case, dtype, key, places, Exact(column, dtype), lambda i, key=key: moved(key, i))
+        Measure(
+            case,
+            dtype,
+            key,
+            places,
+            Exact(column, dtype, norm=not batched),
+            lambda i, key=key: moved(key, i),
+        )
         for key, (places, column, _) in columns.items()
     ]
 

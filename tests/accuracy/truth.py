@@ -44,12 +44,12 @@ class Truth:
 
 
 def digits(numbers: Sequence[float]) -> int:
-    """As many as 1 - cos x cancels for a small x, or 1 + e^-x for a large one, and more."""
+    """As many as 1 - cos x cancels for a small x, 1 + e^-x or 1 - erf(x) for a large one."""
     needed = 0.0
     for x in numbers:
         if x and math.isfinite(x):
             size = abs(math.log10(abs(x)))
-            needed = max(needed, 2 * size, min(abs(x) / 2, 520) if abs(x) > 1 else 0)
+            needed = max(needed, 2 * size, min(x * x / 2, 520))
     return 60 + int(needed)
 
 
@@ -187,7 +187,8 @@ def truth(
 
         value = total()
         if value is None:
-            return Truth(None, [None] * len(args), [])
+            nothing = [np.full(np.shape(a), None, object) for a in args]
+            return Truth(None, nothing, [])
         factors = np.asarray(lifted(weights), object)
         slopes: list[Any] = []
         for i, array in enumerate(exact):

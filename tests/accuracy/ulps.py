@@ -18,6 +18,8 @@ class Exact:
     ----------
     values : array of mpf, or None where there is no value
     dtype : the format of the results that are compared with them
+    norm : bool
+        Measure all in ulps of the largest, as the errors of matrices are.
 
     Attributes
     ----------
@@ -28,7 +30,7 @@ class Exact:
     known : array of bool
     """
 
-    def __init__(self, values: Any, dtype: Any = "float64") -> None:
+    def __init__(self, values: Any, dtype: Any = "float64", *, norm: bool = False) -> None:
         values = np.asarray(values, object)
         dtype = np.dtype(dtype)
         with np.errstate(over="ignore", under="ignore"):
@@ -36,6 +38,8 @@ class Exact:
         self.nearest = np.array(flat, dtype).reshape(values.shape)
         self.known = np.array([v is not None for v in values.flat], bool).reshape(values.shape)
         self.spacing = np.spacing(np.abs(self.nearest)).astype(np.float64)
+        if norm and np.isfinite(self.spacing).any():
+            self.spacing = np.full(values.shape, np.nanmax(self.spacing))
         rest = []
         for value, near, space in zip(values.flat, flat, self.spacing.flat, strict=True):
             if value is None or not np.isfinite(near):
@@ -44,12 +48,12 @@ class Exact:
                 rest.append(float((value - mpmath.mpf(float(near))) / mpmath.mpf(float(space))))
         self.rest = np.array(rest).reshape(values.shape)
 
-    def value(self, i: int) -> Any:
-        """The exact value again, with the digits that `nearest` and `rest` have."""
-        if not self.known[i]:
-            return None
-        near = mpmath.mpf(float(self.nearest[i]))
-        return near + mpmath.mpf(float(self.rest[i])) * mpmath.mpf(float(self.spacing[i]))
+    def at(self, i: int) -> "Exact":
+        """One of them."""
+        part = object.__new__(Exact)
+        for name in ("nearest", "rest", "known", "spacing"):
+            setattr(part, name, np.ravel(getattr(self, name))[i : i + 1])
+        return part
 
     @classmethod
     def joined(cls, parts: Sequence["Exact"]) -> "Exact":
