@@ -11,7 +11,7 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 import symgrad.ops
+from symgrad.errors import DTypeError, SymgradError
 from symgrad.ir import provenance
 from symgrad.ir.code import Code
 from symgrad.ir.graph import Graph
-from symgrad.ir.node import Expr, as_expr, identity
-from symgrad.ir.op import FUNCTIONS, NAMESPACES, OPS, Op
+from symgrad.ir.node import Expr, as_expr, identity, literal
+from symgrad.ir.op import FUNCTIONS, NAMESPACES, OPS, Example, Op
 from symgrad.ops.leaf import INPUT
 from symgrad.viz.outline import Outline
 from symgrad.viz.typeset import SYMBOL, name_latex, write
@@ -139,59 +140,59 @@ def leaf(name: str, shape: Any = (), dtype: Any = "float64") -> Expr:
 def equations(entry: Entry) -> list[str]:
     """What the function computes and its derivatives, each as ``left = right``."""
     with provenance.quiet():
-        if entry.op is not None and entry.op.elementwise and hasattr(entry.op, "parameters"):
-            return _of_numbers(entry.op)
-        return _of_arrays(entry)
-
-
-def _of_numbers(op: Any) -> list[str]:
-    leaves = [leaf(name) for name in op.parameters]
-    if op.name in ("where", "logical_not", "invert") or "bitwise" in op.name:
-        leaves[0] = leaf(op.parameters[0], dtype="bool")
-    try:
-        node = op(*leaves)
-    except TypeError:  # of integers or booleans alone
-        node = op(*[leaf(name, dtype="int64") for name in op.parameters])
-    slopes: list[Expr | None] = []
-    if node.dtype.kind == "f":
-        try:
-            slopes = list(op.partials(node))
-        except TypeError:
-            slopes = []
-    wanted = {
-        rf"\frac{{\partial f}}{{\partial {name_latex(name)}}}": slope
-        for name, slope in zip(op.parameters, slopes, strict=False)
-    }
-    return _typeset("f", node, wanted, {x: str(x.attrs["name"]) for x in leaves})
-
-
-def _of_arrays(entry: Entry) -> list[str]:
-    examples = entry.op.examples if entry.op is not None else COMPOSED.get(entry.name, ())
-    for example in examples:
-        dtypes = example.dtypes or ("float64",) * len(example.shapes)
-        leaves = [
-            leaf("xyzuvw"[i], shape, dtype)
-            for i, (shape, dtype) in enumerate(zip(example.shapes, dtypes, strict=True))
-        ]
-        node = as_expr(example.build(*leaves))
-        names = {x: str(x.attrs["name"]) for x in leaves}
         if entry.op is None:
-            return _typeset("f", node, {}, names)
-        if node.op is not entry.op:
-            continue
-        wanted: dict[str, Expr | None] = {}
-        if node.dtype.kind == "f" and node.op.has_derivative and leaves:
-            seed = leaf("ct", node.shape)
-            needs = tuple(arg.dtype.kind == "f" for arg in node.args)
-            names[seed] = r"\bar f"
-            found = node.op.vjp(node, seed, needs)
-            wanted = {
-                rf"\bar {name_latex(str(arg.attrs['name']))}": ct
-                for arg, ct, need in zip(node.args, found, needs, strict=True)
-                if arg in names and need
-            }
-        return _typeset("f", node, wanted, names)
+            return _of_a_composition(entry)
+        for example in entry.op.examples:
+            if made := _of_an_op(entry.op, example):
+                return made
     return []
+
+
+def _inputs(example: Example, names: Sequence[str], scalar: bool) -> list[Expr]:
+    dtypes = example.dtypes or ("float64",) * len(example.shapes)
+    return [
+        leaf(name, () if scalar else shape, dtype)
+        for name, shape, dtype in zip(names, example.shapes, dtypes, strict=False)
+    ]
+
+
+def _of_a_composition(entry: Entry) -> list[str]:
+    for example in COMPOSED.get(entry.name, ()):
+        leaves = _inputs(example, "xyzuvw", False)
+        node = as_expr(example.build(*leaves))
+        return _typeset("f", node, {}, {x: str(x.attrs["name"]) for x in leaves})
+    return []
+
+
+def _of_an_op(op: Op, example: Example) -> list[str]:
+    """The op on the arguments of an example, and its derivatives by its own rule."""
+    scalar = op.elementwise
+    parameters = getattr(op, "parameters", ())
+    names = parameters if len(parameters) == len(example.shapes) else "xyzuvw"
+    leaves = _inputs(example, names, scalar)
+    try:
+        node = as_expr(example.build(*leaves))
+    except SymgradError:  # its arguments cannot be numbers
+        return []
+    if node.op is not op:
+        return []
+    known = {x: str(x.attrs["name"]) for x in leaves}
+    slopes: dict[str, Expr | None] = {}
+    if node.dtype.kind == "f" and op.has_derivative and leaves:
+        seed = literal(1, node.dtype) if scalar else leaf("seed", node.shape)
+        if not scalar:
+            known[seed] = r"\bar f"
+        needs = tuple(arg in known and arg.dtype.kind == "f" for arg in node.args)
+        try:
+            found = op.vjp(node, seed, needs)
+        except DTypeError:
+            found = [None] * len(needs)
+        for arg, slope, need in zip(node.args, found, needs, strict=True):
+            if need:
+                name = name_latex(known[arg])
+                left = rf"\frac{{\partial f}}{{\partial {name}}}" if scalar else rf"\bar {name}"
+                slopes[left] = slope
+    return _typeset("f", node, slopes, known)
 
 
 def _typeset(
