@@ -22,6 +22,7 @@ FAMILIES = (
     "statistics",
     "products",
     "triangles",
+    "slopes",
     "exponential",
     "selection",
     "comparison",

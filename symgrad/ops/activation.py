@@ -13,6 +13,7 @@ from symgrad.ir.op import Example, function
 from symgrad.ops import kernels, special_kernels
 from symgrad.ops.elementwise import elementwise, floating
 from symgrad.ops.exponential import exp
+from symgrad.ops.slopes import sigmoid_slope
 
 
 def _examples(build: Any, reference: Any, **kwargs: Any) -> tuple[Example, ...]:
@@ -26,7 +27,7 @@ def _scipy(name: str, x: Any) -> Any:
 @elementwise(
     formula="1 / (1 + exp(-x))",
     # not out * (1 - out), which is 0 from x = 37 on
-    partials=lambda out, x: (out * sigmoid(-x),),
+    partials=lambda out, x: (sigmoid_slope(x),),
     numpy="sigmoid({0})",
     latex=r"\sigma\left({0}\right)",
     dtype=floating,

@@ -40,7 +40,7 @@ def recurrence_in_blocks(factors: np.ndarray, rows: np.ndarray) -> int:
 
 
 def euclidean_norm(
-    x: np.ndarray, axis: tuple[int, ...] | None = None, keepdims: bool = False
+    x: np.ndarray, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
 ) -> np.ndarray:
     """Square root of the sum of squares; scaled, if squares overflow or underflow."""
     limits = np.finfo(x.dtype)
@@ -54,3 +54,48 @@ def euclidean_norm(
         scale = np.where((scale > 0) & (scale <= high), scale, 1)
         total = np.square(x / scale).sum(axis=axis, keepdims=keepdims)
         return np.sqrt(total) * scale.reshape(total.shape)
+
+
+def deviations(x: np.ndarray, axis: int | tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
+    """Give x less its mean, without what rounding took of the mean, and the number of elements.
+
+    The mean of large numbers that hardly differ is rounded by as much as they differ; the mean
+    of their deviations from it is what rounding took.
+    """
+    mean = x.mean(axis=axis, keepdims=True)
+    d = x - mean
+    if d.size:
+        d -= d.mean(axis=axis, keepdims=True)
+    return d, d.size // mean.size if mean.size else 0
+
+
+def var(
+    x: np.ndarray,
+    axis: int | tuple[int, ...] | None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+) -> np.ndarray:
+    """Sum of squared deviations from the mean / (n - ddof), in three passes."""
+    with np.errstate(all="ignore"):
+        d, n = deviations(x, axis)
+        return np.square(d).sum(axis=axis, keepdims=keepdims) / d.dtype.type(max(n - ddof, 0))
+
+
+def std(
+    x: np.ndarray,
+    axis: int | tuple[int, ...] | None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+) -> np.ndarray:
+    """Root of the variance; by the norm of the deviations, if squares overflow or underflow."""
+    with np.errstate(all="ignore"):
+        d, n = deviations(x, axis)
+        freedom = d.dtype.type(max(n - ddof, 0))
+        total = np.square(d).sum(axis=axis, keepdims=keepdims)
+        y = np.sqrt(total / freedom)
+        limits = np.finfo(d.dtype)
+        exact = (limits.smallest_normal / limits.eps < total) & (total <= limits.max)
+        if exact.all():
+            return y
+        scaled = euclidean_norm(d, axis, keepdims) / np.sqrt(freedom)
+        return np.where(exact, y, scaled)[()]

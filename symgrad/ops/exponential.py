@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import FUNCTIONS, Example
 from symgrad.ops import kernels
 from symgrad.ops.elementwise import elementwise, floating
+from symgrad.ops.slopes import share, share2
 
 _POSITIVE = ((0.2, 4.0),)
 
@@ -157,20 +157,9 @@ def log1mexp(x: Any) -> Any:
     """log(1 - e^-x) for x > 0, accurate at both ends."""
 
 
-def _shares(out: Expr, difference: Expr) -> tuple[Expr, Expr]:
-    """The softmax of two exponents of this difference.
-
-    exp(x - out) would have the rounding error of a large out in its exponent.
-    """
-    where, sigmoid = FUNCTIONS["where"], FUNCTIONS["sigmoid"]
-    nothing = out == -math.inf
-    zero = literal(0, out.dtype)
-    return where(nothing, zero, sigmoid(difference)), where(nothing, zero, sigmoid(-difference))
-
-
 @elementwise(
     formula="log(exp(x) + exp(y))",
-    partials=lambda out, x, y: _shares(out, x - y),
+    partials=lambda out, x, y: (share(x, y), share(y, x)),
     numpy="np.logaddexp({0}, {1})",
     latex=r"\log\left(e^{{{0}}} + e^{{{1}}}\right)",
     dtype="logaddexp",
@@ -186,7 +175,7 @@ def logaddexp(x: Any, y: Any) -> Any:
 
 @elementwise(
     formula="log(2**x + 2**y) / log(2)",
-    partials=lambda out, x, y: _shares(out, (x - y) * math.log(2)),
+    partials=lambda out, x, y: (share2(x, y), share2(y, x)),
     numpy="np.logaddexp2({0}, {1})",
     latex=r"\log_2\left(2^{{{0}}} + 2^{{{1}}}\right)",
     dtype="logaddexp2",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DeclarationError
+from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_complex, real_dtype
 from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr, as_exprs
 from symgrad.ir.op import FUNCTIONS, Example, function, register
 from symgrad.ir.size import Dim, Size
+from symgrad.ops import axis_kernels
 from symgrad.ops.arithmetic import divide
 from symgrad.ops.axes import Axes, as_floating, count, delimited, indices, reduced_axes
 from symgrad.ops.cast import astype
@@ -155,6 +157,12 @@ class Spread(Average):
             options["ddof"] = node.attrs["ddof"]
         return options
 
+    def numpy(self, node: Expr, *args: Code) -> Code:
+        return Code.call(self.name, args[0], **self.options(node))
+
+    def prelude(self) -> tuple[Callable[..., Any], ...]:
+        return (getattr(axis_kernels, self.name),)
+
     def latex(self, node: Expr, *args: str) -> str:
         axes = node.attrs["axis"]
         letters = "" if len(axes) == node.args[0].ndim else f"_{{{indices(axes)}}}"
@@ -184,7 +192,7 @@ def _total(x: Expr, node: Expr) -> Expr:
 
 @register
 class Var(Spread):
-    """The mean of the squared deviations from the mean, in two passes."""
+    """The mean of the squared deviations from the mean, which is corrected for its rounding."""
 
     name = "var"
     kernel = var_along
@@ -197,13 +205,13 @@ class Var(Spread):
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         slope = _over_freedom(keep(ct, node) * 2, node)
-        return (slope * _centred(node),)
+        return (slope * _recentred(node),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         (t,) = tangents
         if t is None:
             return None
-        return _over_freedom(_total(_centred(node) * t, node) * 2, node)
+        return _over_freedom(_total(_recentred(node) * t, node) * 2, node)
 
 
 @register
@@ -220,8 +228,9 @@ class Std(Spread):
     )
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
-        slope = _over_freedom(ct / _nonzero(node), node)
-        return (keep(slope, node) * _recentred(node),)
+        # the quotient first: it is of the size of 1, whatever that of the deviation
+        unit = _recentred(node) / keep(_nonzero(node), node)
+        return (keep(_over_freedom(ct, node), node) * unit,)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         (t,) = tangents
@@ -238,9 +247,9 @@ def _nonzero(y: Expr) -> Expr:
 def _recentred(node: Expr) -> Expr:
     """Deviations from the mean, without what is left where the mean was rounded.
 
-    The mean of equal numbers may differ from them in its last place. Their deviation is then as
-    large as its own standard deviation, and the quotient not 0 but 1; the mean of deviations
-    that are equal is exact.
+    The mean of large numbers that hardly differ is rounded by as much as they differ. That of
+    equal numbers may not be equal to them: their deviation is then as large as its own standard
+    deviation, and the quotient not 0 but 1. The mean of the deviations is what rounding took.
     """
     centred = _centred(node)
     return centred - _mean(centred, node)

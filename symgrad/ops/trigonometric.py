@@ -10,7 +10,9 @@ import numpy as np
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import FUNCTIONS, Example
 from symgrad.ops.elementwise import elementwise
+from symgrad.ops.exponential import sqrt
 from symgrad.ops.selection import where
+from symgrad.ops.slopes import direction, one_minus_square, tanh_slope
 
 
 def _examples(build: Any, reference: Any, **kwargs: Any) -> tuple[Example, ...]:
@@ -66,6 +68,7 @@ def tan(x: Any) -> Any:
 
 @elementwise(
     formula="asin(x)",
+    partials=lambda out, x: (1 / sqrt(one_minus_square(x)),),
     numpy="np.arcsin({0})",
     latex=r"\arcsin {0}",
     dtype="arcsin",
@@ -78,6 +81,7 @@ def arcsin(x: Any) -> Any:
 
 @elementwise(
     formula="acos(x)",
+    partials=lambda out, x: (-1 / sqrt(one_minus_square(x)),),
     numpy="np.arccos({0})",
     latex=r"\arccos {0}",
     dtype="arccos",
@@ -128,9 +132,8 @@ def cosh(x: Any) -> Any:
 
 @elementwise(
     formula="tanh(x)",
-    # Of the result alone, so that x need not be kept. Its error is that of the result, an ulp
-    # of 1; 1 / cosh(x)^2 would be exact to the last bits in the far tails, at ten times the cost.
-    partials=lambda out, x: (1 - out * out,),
+    # not 1 - tanh^2, of which nothing is left where tanh is 1 to the last bit
+    partials=lambda out, x: (tanh_slope(x),),
     numpy="np.tanh({0})",
     latex=r"\tanh {0}",
     dtype="tanh",
@@ -168,6 +171,7 @@ def arccosh(x: Any) -> Any:
 
 @elementwise(
     formula="atanh(x)",
+    partials=lambda out, x: (1 / one_minus_square(x),),
     numpy="np.arctanh({0})",
     latex=r"\operatorname{{artanh}} {0}",
     dtype="arctanh",
@@ -178,15 +182,12 @@ def arctanh(x: Any) -> Any:
     """Inverse hyperbolic tangent."""
 
 
-def _radius(r: Expr) -> Expr:
-    """A divisor for what is 0 where r is, so that derivatives at the origin are 0."""
-    return where(r == 0, 1, r)
-
-
 def _arctan2_partials(out: Expr, y: Expr, x: Expr) -> tuple[Expr, Expr]:
-    # divided twice by the radius: its square overflows and underflows long before
-    r = _radius(hypot(x, y))
-    return x / r / r, -(y / r / r)
+    # x / r^2 and -y / r^2: the square overflows and underflows long before; the divisor is 1
+    # at the origin, where the derivatives are 0
+    r = hypot(x, y)
+    r = where(r == 0, 1, r)
+    return direction(x, y) / r, -direction(y, x) / r
 
 
 @elementwise(
@@ -212,7 +213,7 @@ def arctan2(y: Any, x: Any) -> Any:
 
 @elementwise(
     formula="sqrt(x**2 + y**2)",
-    partials=lambda out, x, y: (x / _radius(out), y / _radius(out)),
+    partials=lambda out, x, y: (direction(x, y), direction(y, x)),
     numpy="np.hypot({0}, {1})",
     latex=r"\sqrt{{{0}^2 + {1}^2}}",
     dtype="hypot",

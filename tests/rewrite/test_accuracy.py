@@ -22,8 +22,8 @@ from symgrad.ops.interpret import evaluate
 from symgrad.ops.leaf import INPUT
 from symgrad.rewrite import Rule, rewrite_exprs
 from symgrad.symbolic.formulas import as_sympy
+from tests.accuracy.ulps import ulps
 from tests.rewrite.rule_cases import CASES
-from tests.rewrite.ulps import ulps
 
 TINY, MIDDLE = [5e-324, 1e-310, 1e-300, 1e-17, 3e-9, 1e-4], [0.3, 0.7, 1.0, 2.5, 10.0, 36.9]
 LARGE, HUGE = [50.0, 300.0, 745.5, 1e3], [1e8, 1e300]

@@ -32,7 +32,7 @@ from symgrad.rewrite.pattern import (
     sqrt,
     tanh,
 )
-from tests.rewrite.ulps import ulps
+from tests.accuracy.ulps import ulps
 
 mp = mpmath.mp.clone()
 mp.dps = 800  # cancellation of e^1000 against 1 costs 434 digits

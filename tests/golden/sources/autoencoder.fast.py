@@ -27,6 +27,18 @@ class CompileError(ValueError):
     """A call that does not fit the compiled function."""
 
 
+def as_floating(x: np.ndarray) -> np.ndarray:
+    """Give x as an array of floats; integers and booleans become float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def tanh_slope(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """1 / cosh(x)^2 = 4 e / (1 + e)^2 with e = e^(-2|x|)."""
+    e = np.exp(-2 * np.abs(as_floating(x)))
+    return np.divide(4 * e, np.square(1 + e), out=out)
+
+
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Give the numbers of inputs and outputs that a weight ``(*window, in, out)`` connects."""
     if len(shape) < 2:
@@ -169,7 +181,6 @@ def _backward_buffers(B):
     return (
         np.empty((B, 16)),
         np.empty((B, 4)),
-        np.empty((B, 4)),
         np.empty((16, 4)),
         np.empty((16, 4)),
     )
@@ -179,9 +190,9 @@ def _value_and_grad_buffers(B):
     """Memory that is kept between calls."""
     return (
         np.empty((B, 4)),
-        np.empty((B, 16)),
-        np.empty((B, 16)),
         np.empty((B, 4)),
+        np.empty((B, 16)),
+        np.empty((B, 16)),
         np.empty((B, 4)),
         np.empty((16, 4)),
         np.empty((16, 4)),
@@ -264,26 +275,25 @@ def forward(params, x):
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
     t_2 = y * 2
-    return loss, (B, x, W, code, t_2)
+    t_3 = tanh_slope(t)
+    return loss, (B, x, W, code, t_2, t_3)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, W, code, t = residuals
-    b0, b1, b2, b3, b4 = _kept(_backward_buffers, B)
+    B, x, W, code, t, t_2 = residuals
+    b0, b1, b2, b3 = _kept(_backward_buffers, B)
 
     # gradient
-    t_2 = np.multiply(cotangent / (16*B), t, out=b0)
-    d_c = t_2.sum(axis=0)                                     # (16,)
-    d_code = np.matmul(t_2, W, out=b1)                        # (B, 4)
-    code_square = np.square(code, out=b2)
-    np.subtract(1, code_square, out=code_square)
-    d_code *= code_square
+    t_3 = np.multiply(cotangent / (16*B), t, out=b0)
+    d_c = t_3.sum(axis=0)                                     # (16,)
+    d_code = np.matmul(t_3, W, out=b1)                        # (B, 4)
+    d_code *= t_2
     d_b = d_code.sum(axis=0)                                  # (4,)
-    t_3 = np.matmul(t_2.T, code, out=b3)
-    t_4 = np.matmul(x.T, d_code, out=b4)
-    d_W = t_3 + t_4                                           # (16, 4)
+    t_4 = np.matmul(t_3.T, code, out=b2)
+    t_5 = np.matmul(x.T, d_code, out=b3)
+    d_W = t_4 + t_5                                           # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 
@@ -299,25 +309,24 @@ def value_and_grad(params, x):
     W, b, c = _unpack(params, PARAMS, "params")
     b0, b1, b2, b3, b4, b5, b6 = _kept(_value_and_grad_buffers, B)
 
-    code = np.matmul(x, W, out=b0)
-    code += b
-    np.tanh(code, out=code)                                   # (B, 4)
-    y = np.matmul(code, W.T, out=b1)
+    t = np.matmul(x, W, out=b0)
+    t += b
+    code = np.tanh(t, out=b1)                                 # (B, 4)
+    y = np.matmul(code, W.T, out=b2)
     y += c                                                    # (B, 16)
     y -= x
-    y_square = np.square(y, out=b2)
+    y_square = np.square(y, out=b3)
     loss = y_square.mean()
     y *= 2
 
     # gradient
     y /= (16*B)
     d_c = y.sum(axis=0)                                       # (16,)
-    d_code = np.matmul(y, W, out=b3)                          # (B, 4)
-    code_square = np.square(code, out=b4)
-    np.subtract(1, code_square, out=code_square)
-    d_code *= code_square
+    d_code = np.matmul(y, W, out=b4)                          # (B, 4)
+    tanh_slope(t, out=t)
+    d_code *= t
     d_b = d_code.sum(axis=0)                                  # (4,)
-    t = np.matmul(y.T, code, out=b5)
-    t_2 = np.matmul(x.T, d_code, out=b6)
-    d_W = t + t_2                                             # (16, 4)
+    t_2 = np.matmul(y.T, code, out=b5)
+    t_3 = np.matmul(x.T, d_code, out=b6)
+    d_W = t_2 + t_3                                           # (16, 4)
     return loss, dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))

@@ -25,6 +25,18 @@ class CompileError(ValueError):
     """A call that does not fit the compiled function."""
 
 
+def as_floating(x: np.ndarray) -> np.ndarray:
+    """Give x as an array of floats; integers and booleans become float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def tanh_slope(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """1 / cosh(x)^2 = 4 e / (1 + e)^2 with e = e^(-2|x|)."""
+    e = np.exp(-2 * np.abs(as_floating(x)))
+    return np.divide(4 * e, np.square(1 + e), out=out)
+
+
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Give the numbers of inputs and outputs that a weight ``(*window, in, out)`` connects."""
     if len(shape) < 2:
@@ -179,25 +191,26 @@ def forward(params, x):
     x, B = _check_x(x)
     W, b, c = _unpack(params, PARAMS, "params")
 
-    code = np.tanh(x @ W + b)                                 # (B, 4)
+    t = x @ W + b
+    code = np.tanh(t)                                         # (B, 4)
     y = code @ W.T + c                                        # (B, 16)
-    t = y - x
-    loss = np.square(t).mean()
-    return loss, (B, x, W, code, t * 2)
+    t_2 = y - x
+    loss = np.square(t_2).mean()
+    return loss, (B, x, W, code, t_2 * 2, tanh_slope(t))
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, W, code, t = residuals
+    B, x, W, code, t, t_2 = residuals
 
     # gradient
-    t_2 = cotangent / (16*B) * t
-    d_c = t_2.sum(axis=0)                                     # (16,)
-    d_code = t_2 @ W                                          # (B, 4)
-    d_code *= 1 - np.square(code)
+    t_3 = cotangent / (16*B) * t
+    d_c = t_3.sum(axis=0)                                     # (16,)
+    d_code = t_3 @ W                                          # (B, 4)
+    d_code *= t_2
     d_b = d_code.sum(axis=0)                                  # (4,)
-    d_W = t_2.T @ code + x.T @ d_code                         # (16, 4)
+    d_W = t_3.T @ code + x.T @ d_code                         # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 
@@ -212,16 +225,17 @@ def value_and_grad(params, x):
     x, B = _check_x(x)
     W, b, c = _unpack(params, PARAMS, "params")
 
-    code = np.tanh(x @ W + b)                                 # (B, 4)
+    t = x @ W + b
+    code = np.tanh(t)                                         # (B, 4)
     y = code @ W.T + c                                        # (B, 16)
-    t = y - x
-    loss = np.square(t).mean()
+    t_2 = y - x
+    loss = np.square(t_2).mean()
 
     # gradient
-    t_2 = t * 2 / (16*B)
-    d_c = t_2.sum(axis=0)                                     # (16,)
-    d_code = t_2 @ W                                          # (B, 4)
-    d_code *= 1 - np.square(code)
+    t_3 = t_2 * 2 / (16*B)
+    d_c = t_3.sum(axis=0)                                     # (16,)
+    d_code = t_3 @ W                                          # (B, 4)
+    d_code *= tanh_slope(t)
     d_b = d_code.sum(axis=0)                                  # (4,)
-    d_W = t_2.T @ code + x.T @ d_code                         # (16, 4)
+    d_W = t_3.T @ code + x.T @ d_code                         # (16, 4)
     return loss, dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))

@@ -53,6 +53,18 @@ class CompileError(ValueError):
     """A call that does not fit the compiled function."""
 
 
+def as_floating(x: np.ndarray) -> np.ndarray:
+    """Give x as an array of floats; integers and booleans become float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def tanh_slope(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """1 / cosh(x)^2 = 4 e / (1 + e)^2 with e = e^(-2|x|)."""
+    e = np.exp(-2 * np.abs(as_floating(x)))
+    return np.divide(4 * e, np.square(1 + e), out=out)
+
+
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Give the numbers of inputs and outputs that a weight ``(*window, in, out)`` connects."""
     if len(shape) < 2:
@@ -198,6 +210,7 @@ def _forward_buffers(B):
     """Memory that is kept between calls."""
     return (
         np.empty((B, 32)),
+        np.empty((B, 32)),
         np.empty((B, 2)),
         np.empty((B, 2)),
         np.empty((B,)),
@@ -218,10 +231,11 @@ def _value_and_grad_buffers(B):
     return (
         np.empty((B, 32)),
         np.empty((B, 32)),
+        np.empty((B, 32)),
+        np.empty((B, 32)),
         np.empty((B, 2)),
         np.empty((B, 2)),
         np.empty((B,)),
-        np.empty((B, 32)),
     )
 
 
@@ -230,12 +244,13 @@ def _step_buffers(B):
     return (
         np.empty((B, 32)),
         np.empty((B, 32)),
+        np.empty((B, 32)),
+        np.empty((B, 32)),
         np.empty((B, 2)),
         np.empty((B, 2)),
         np.empty((B,)),
         np.empty((2,)),
         np.empty((32, 2)),
-        np.empty((B, 32)),
         np.empty((32,)),
         np.empty((32, 32)),
         np.empty((32,)),
@@ -344,7 +359,7 @@ def forward(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
-    b0, b1, b2, b3 = _kept(_forward_buffers, B)
+    b0, b1, b2, b3, b4 = _kept(_forward_buffers, B)
 
     # first: h_first = tanh(x W + b)
     t_2 = np.matmul(x, first_W, out=b0)
@@ -352,49 +367,49 @@ def forward(params, x, t):
     h_first = np.tanh(t_2)                                    # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    t_3 = np.matmul(h_first, second_W, out=b0)
+    t_3 = np.matmul(h_first, second_W, out=b1)
     t_3 += second_b
     h_second = np.tanh(t_3)                                   # (B, 32)
 
     # last: y = h_second W + b
-    y = np.matmul(h_second, last_W, out=b1)
+    y = np.matmul(h_second, last_W, out=b2)
     y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     y -= t
-    y_square = np.square(y, out=b2)
-    total = y_square.sum(axis=1, out=b3)
+    y_square = np.square(y, out=b3)
+    total = y_square.sum(axis=1, out=b4)
     loss = total.mean()
     t_4 = y * 2
-    return loss, (B, x, h_first, second_W, h_second, last_W, t_4)
+    h_second_T = h_second.T
+    t_5 = tanh_slope(t_3)
+    h_first_T = h_first.T
+    t_6 = tanh_slope(t_2)
+    return loss, (B, x, second_W, last_W, t_4, h_second_T, t_5, h_first_T, t_6)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, h_first, second_W, h_second, last_W, t_2 = residuals
+    B, x, second_W, last_W, t_2, t_3, t_4, t_5, t_6 = residuals
     b0, b1, b2 = _kept(_backward_buffers, B)
 
     # gradient
-    t_3 = np.multiply(cotangent / B, t_2, out=b0)
+    t_7 = np.multiply(cotangent / B, t_2, out=b0)
 
     # d last
-    d_last_b = t_3.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_3                               # (32, 2)
+    d_last_b = t_7.sum(axis=0)                                # (2,)
+    d_last_W = t_3 @ t_7                                      # (32, 2)
 
     # d second
-    d_h_second = np.matmul(t_3, last_W.T, out=b1)             # (B, 32)
-    h_second_square = np.square(h_second, out=b2)
-    np.subtract(1, h_second_square, out=h_second_square)
-    d_h_second *= h_second_square
+    d_h_second = np.matmul(t_7, last_W.T, out=b1)             # (B, 32)
+    d_h_second *= t_4
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
-    d_second_W = h_first.T @ d_h_second                       # (32, 32)
+    d_second_W = t_5 @ d_h_second                             # (32, 32)
 
     # d first
     d_h_first = np.matmul(d_h_second, second_W.T, out=b2)     # (B, 32)
-    h_first_square = np.square(h_first, out=b1)
-    np.subtract(1, h_first_square, out=h_first_square)
-    d_h_first *= h_first_square
+    d_h_first *= t_6
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
     return dict(zip(
@@ -414,26 +429,26 @@ def value_and_grad(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
-    b0, b1, b2, b3, b4, b5 = _kept(_value_and_grad_buffers, B)
+    b0, b1, b2, b3, b4, b5, b6 = _kept(_value_and_grad_buffers, B)
 
     # first: h_first = tanh(x W + b)
-    h_first = np.matmul(x, first_W, out=b0)
-    h_first += first_b
-    np.tanh(h_first, out=h_first)                             # (B, 32)
+    t_2 = np.matmul(x, first_W, out=b0)
+    t_2 += first_b
+    h_first = np.tanh(t_2, out=b1)                            # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.matmul(h_first, second_W, out=b1)
-    h_second += second_b
-    np.tanh(h_second, out=h_second)                           # (B, 32)
+    t_3 = np.matmul(h_first, second_W, out=b2)
+    t_3 += second_b
+    h_second = np.tanh(t_3, out=b3)                           # (B, 32)
 
     # last: y = h_second W + b
-    y = np.matmul(h_second, last_W, out=b2)
+    y = np.matmul(h_second, last_W, out=b4)
     y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     y -= t
-    y_square = np.square(y, out=b3)
-    total = y_square.sum(axis=1, out=b4)
+    y_square = np.square(y, out=b5)
+    total = y_square.sum(axis=1, out=b6)
     loss = total.mean()
     y *= 2
 
@@ -445,18 +460,16 @@ def value_and_grad(params, x, t):
     d_last_W = h_second.T @ y                                 # (32, 2)
 
     # d second
-    d_h_second = np.matmul(y, last_W.T, out=b5)               # (B, 32)
-    np.square(h_second, out=h_second)
-    np.subtract(1, h_second, out=h_second)
-    d_h_second *= h_second
+    d_h_second = np.matmul(y, last_W.T, out=b3)               # (B, 32)
+    tanh_slope(t_3, out=t_3)
+    d_h_second *= t_3
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
     d_h_first = np.matmul(d_h_second, second_W.T, out=b1)     # (B, 32)
-    np.square(h_first, out=h_first)
-    np.subtract(1, h_first, out=h_first)
-    d_h_first *= h_first
+    tanh_slope(t_2, out=t_2)
+    d_h_first *= t_2
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
     return loss, dict(zip(
@@ -490,27 +503,27 @@ def step(params, opt_state, x, t):
     m_list = _unpack(opt_state, SLOTS_M, "opt_state", write=True)
     v_list = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
     (
-        b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15, b16,
+        b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15, b16, b17,
     ) = _kept(_step_buffers, B)
 
     # first: h_first = tanh(x W + b)
-    h_first = np.matmul(x, first_W, out=b0)
-    h_first += first_b
-    np.tanh(h_first, out=h_first)                             # (B, 32)
+    t_2 = np.matmul(x, first_W, out=b0)
+    t_2 += first_b
+    h_first = np.tanh(t_2, out=b1)                            # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.matmul(h_first, second_W, out=b1)
-    h_second += second_b
-    np.tanh(h_second, out=h_second)                           # (B, 32)
+    t_3 = np.matmul(h_first, second_W, out=b2)
+    t_3 += second_b
+    h_second = np.tanh(t_3, out=b3)                           # (B, 32)
 
     # last: y = h_second W + b
-    y = np.matmul(h_second, last_W, out=b2)
+    y = np.matmul(h_second, last_W, out=b4)
     y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
     y -= t
-    y_square = np.square(y, out=b3)
-    total = y_square.sum(axis=1, out=b4)
+    y_square = np.square(y, out=b5)
+    total = y_square.sum(axis=1, out=b6)
     loss = total.mean()
     y *= 2
 
@@ -518,46 +531,44 @@ def step(params, opt_state, x, t):
     y /= B
 
     # d last
-    d_last_b = y.sum(axis=0, out=b5)                          # (2,)
-    d_last_W = np.matmul(h_second.T, y, out=b6)               # (32, 2)
+    d_last_b = y.sum(axis=0, out=b7)                          # (2,)
+    d_last_W = np.matmul(h_second.T, y, out=b8)               # (32, 2)
 
     # d second
-    d_h_second = np.matmul(y, last_W.T, out=b7)               # (B, 32)
-    np.square(h_second, out=h_second)
-    np.subtract(1, h_second, out=h_second)
-    d_h_second *= h_second
-    d_second_b = d_h_second.sum(axis=0, out=b8)               # (32,)
-    d_second_W = np.matmul(h_first.T, d_h_second, out=b9)     # (32, 32)
+    d_h_second = np.matmul(y, last_W.T, out=b3)               # (B, 32)
+    tanh_slope(t_3, out=t_3)
+    d_h_second *= t_3
+    d_second_b = d_h_second.sum(axis=0, out=b9)               # (32,)
+    d_second_W = np.matmul(h_first.T, d_h_second, out=b10)    # (32, 32)
 
     # d first
     d_h_first = np.matmul(d_h_second, second_W.T, out=b1)     # (B, 32)
-    np.square(h_first, out=h_first)
-    np.subtract(1, h_first, out=h_first)
-    d_h_first *= h_first
-    d_first_b = d_h_first.sum(axis=0, out=b10)                # (32,)
-    d_first_W = np.matmul(x.T, d_h_first, out=b11)            # (16, 32)
+    tanh_slope(t_2, out=t_2)
+    d_h_first *= t_2
+    d_first_b = d_h_first.sum(axis=0, out=b11)                # (32,)
+    d_first_W = np.matmul(x.T, d_h_first, out=b12)            # (16, 32)
 
     # update
     steps += 1
     n = steps.astype(np.float64)
     rate = 0.001 / (1 - 0.9 ** n)
     scale = np.sqrt(1 - 0.999 ** n)
-    for w, d, m, v, t_2, t_3 in zip(
+    for w, d, m, v, t_4, t_5 in zip(
         (first_W, first_b, second_W, second_b, last_W, last_b),
         (d_first_W, d_first_b, d_second_W, d_second_b, d_last_W, d_last_b), m_list, v_list,
-        (b12, b13, b14, b10, b15, b16), (b11, b10, b9, b8, b6, b5), strict=True
+        (b13, b14, b15, b11, b16, b17), (b12, b11, b10, b9, b8, b7), strict=True
     ):
-        np.subtract(d, m, out=t_2)
-        t_2 *= 0.1
-        m += t_2
+        np.subtract(d, m, out=t_4)
+        t_4 *= 0.1
+        m += t_4
         np.square(d, out=d)
         d -= v
         d *= 0.001
         v += d
-        np.multiply(rate, m, out=t_3)
-        np.sqrt(v, out=t_2)
-        t_2 /= scale
-        t_2 += 1e-8
-        t_3 /= t_2
-        w -= t_3
+        np.multiply(rate, m, out=t_5)
+        np.sqrt(v, out=t_4)
+        t_4 /= scale
+        t_4 += 1e-8
+        t_5 /= t_4
+        w -= t_5
     return loss

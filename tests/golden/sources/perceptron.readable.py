@@ -51,6 +51,18 @@ class CompileError(ValueError):
     """A call that does not fit the compiled function."""
 
 
+def as_floating(x: np.ndarray) -> np.ndarray:
+    """Give x as an array of floats; integers and booleans become float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def tanh_slope(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """1 / cosh(x)^2 = 4 e / (1 + e)^2 with e = e^(-2|x|)."""
+    e = np.exp(-2 * np.abs(as_floating(x)))
+    return np.divide(4 * e, np.square(1 + e), out=out)
+
+
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Give the numbers of inputs and outputs that a weight ``(*window, in, out)`` connects."""
     if len(shape) < 2:
@@ -242,41 +254,45 @@ def forward(params, x, t):
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
+    t_2 = x @ first_W + first_b
+    h_first = np.tanh(t_2)                                    # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
+    t_3 = h_first @ second_W + second_b
+    h_second = np.tanh(t_3)                                   # (B, 32)
 
     # last: y = h_second W + b
     y = h_second @ last_W + last_b                            # (B, 2)
 
     # loss = mean(sum((y - t)^2))
-    t_2 = y - t
-    loss = np.square(t_2).sum(axis=1).mean()
-    return loss, (B, x, h_first, second_W, h_second, last_W, t_2 * 2)
+    t_4 = y - t
+    loss = np.square(t_4).sum(axis=1).mean()
+    return loss, (
+        B, x, second_W, last_W, t_4 * 2, h_second.T, tanh_slope(t_3), h_first.T, tanh_slope(t_2)
+    )
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, h_first, second_W, h_second, last_W, t_2 = residuals
+    B, x, second_W, last_W, t_2, t_3, t_4, t_5, t_6 = residuals
 
     # gradient
-    t_3 = cotangent / B * t_2
+    t_7 = cotangent / B * t_2
 
     # d last
-    d_last_b = t_3.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_3                               # (32, 2)
+    d_last_b = t_7.sum(axis=0)                                # (2,)
+    d_last_W = t_3 @ t_7                                      # (32, 2)
 
     # d second
-    d_h_second = t_3 @ last_W.T                               # (B, 32)
-    d_h_second *= 1 - np.square(h_second)
+    d_h_second = t_7 @ last_W.T                               # (B, 32)
+    d_h_second *= t_4
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
-    d_second_W = h_first.T @ d_h_second                       # (32, 32)
+    d_second_W = t_5 @ d_h_second                             # (32, 32)
 
     # d first
     d_h_first = d_h_second @ second_W.T                       # (B, 32)
-    d_h_first *= 1 - np.square(h_first)
+    d_h_first *= t_6
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
     return dict(zip(
@@ -298,34 +314,36 @@ def value_and_grad(params, x, t):
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
+    t_2 = x @ first_W + first_b
+    h_first = np.tanh(t_2)                                    # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
+    t_3 = h_first @ second_W + second_b
+    h_second = np.tanh(t_3)                                   # (B, 32)
 
     # last: y = h_second W + b
     y = h_second @ last_W + last_b                            # (B, 2)
 
     # loss = mean(sum((y - t)^2))
-    t_2 = y - t
-    loss = np.square(t_2).sum(axis=1).mean()
+    t_4 = y - t
+    loss = np.square(t_4).sum(axis=1).mean()
 
     # gradient
-    t_3 = t_2 * 2 / B
+    t_5 = t_4 * 2 / B
 
     # d last
-    d_last_b = t_3.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_3                               # (32, 2)
+    d_last_b = t_5.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_5                               # (32, 2)
 
     # d second
-    d_h_second = t_3 @ last_W.T                               # (B, 32)
-    d_h_second *= 1 - np.square(h_second)
+    d_h_second = t_5 @ last_W.T                               # (B, 32)
+    d_h_second *= tanh_slope(t_3)
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
     d_h_first = d_h_second @ second_W.T                       # (B, 32)
-    d_h_first *= 1 - np.square(h_first)
+    d_h_first *= tanh_slope(t_2)
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
     return loss, dict(zip(
@@ -360,34 +378,36 @@ def step(params, opt_state, x, t):
     v_list = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
 
     # first: h_first = tanh(x W + b)
-    h_first = np.tanh(x @ first_W + first_b)                  # (B, 32)
+    t_2 = x @ first_W + first_b
+    h_first = np.tanh(t_2)                                    # (B, 32)
 
     # second: h_second = tanh(h_first W + b)
-    h_second = np.tanh(h_first @ second_W + second_b)         # (B, 32)
+    t_3 = h_first @ second_W + second_b
+    h_second = np.tanh(t_3)                                   # (B, 32)
 
     # last: y = h_second W + b
     y = h_second @ last_W + last_b                            # (B, 2)
 
     # loss = mean(sum((y - t)^2))
-    t_2 = y - t
-    loss = np.square(t_2).sum(axis=1).mean()
+    t_4 = y - t
+    loss = np.square(t_4).sum(axis=1).mean()
 
     # gradient
-    t_3 = t_2 * 2 / B
+    t_5 = t_4 * 2 / B
 
     # d last
-    d_last_b = t_3.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_3                               # (32, 2)
+    d_last_b = t_5.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_5                               # (32, 2)
 
     # d second
-    d_h_second = t_3 @ last_W.T                               # (B, 32)
-    d_h_second *= 1 - np.square(h_second)
+    d_h_second = t_5 @ last_W.T                               # (B, 32)
+    d_h_second *= tanh_slope(t_3)
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
     d_h_first = d_h_second @ second_W.T                       # (B, 32)
-    d_h_first *= 1 - np.square(h_first)
+    d_h_first *= tanh_slope(t_2)
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
 
