@@ -15,6 +15,7 @@ from symgrad.rewrite import (
     products,
     shape,
     softmax,
+    special,  # before stability, whose rule for any logarithm would come before those for some
     stability,
     univariate,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "rule",
     "shape",
     "softmax",
+    "special",
     "stability",
     "univariate",
 ]
