@@ -245,7 +245,7 @@ class Choose(Op):
 
 
 @function
-def choose(a: Any, choices: Any, mode: str = "raise") -> Expr:
+def choose(a: Any, choices: Any, *, mode: str = "raise") -> Expr:
     """For each element the choice of that number; each choice has gradient where it is taken.
 
     Parameters

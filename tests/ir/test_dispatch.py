@@ -81,6 +81,7 @@ SAME: dict[str, Callable[..., Any]] = {
     "slices": lambda x, v, s, k: x[::-1, None, ..., -1] + x[0, 1:][None],
     "a list as index": lambda x, v, s, k: x[:, [0, 2]] + x[[1, 0]][:, :2],
     "a mask as index": lambda x, v, s, k: x[:, np.array([True, False, True])],
+    "a mask that is an expression": lambda x, v, s, k: x[x > 0].sum() + np.mean(v[v < s]),
     "an expression as index": lambda x, v, s, k: v[k] * x[0, k],
     "len": lambda x, v, s, k: x / len(x),
 }
@@ -168,7 +169,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], list[str]]] = {
     "deletion": (remove, ["sg.delete(x, index)"]),
     "no axes": (lambda x, v, s: list(s), ["no axes"]),
     "one-argument where": (lambda x, v, s: np.where(v > 0), ["sg.where(condition, x, 0)"]),
-    "an expression as mask": (lambda x, v, s: v[v > 0], ["sg.where(mask, x, 0)"]),
+    "what a mask selects": (lambda x, v, s: np.concatenate([v[v > 0], v]), ["sg.where(mask, x"]),
     "ufunc.at": (lambda x, v, s: np.add.at(V, [0], v), [".at[index].add"]),
     "frompyfunc": (lambda x, v, s: np.frompyfunc(abs, 1, 1)(v), ["on the expression itself"]),
     "emath": (lambda x, v, s: np.emath.sqrt(v), ["np.lib.scimath.sqrt is not available"]),
