@@ -14,6 +14,7 @@ import math
 from typing import Any
 
 from symgrad.ir.node import Expr
+from symgrad.ops.reduce import reduction
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.exponentials import ratio, share, softmax_quotient
 from symgrad.rewrite.log_form import log_form
@@ -382,6 +383,20 @@ def power_to_square(x: Expr) -> Expr:
 def root_of_squares(x: Expr, y: Expr) -> Expr:
     """sqrt(x^2 + y^2) -> hypot(x, y): the squares overflow long before the root does."""
     return hypot(x, y)
+
+
+@rule(
+    "stability",
+    lambda x, axis, keepdims: sqrt(sum_(square(x), axis=axis, keepdims=keepdims)),
+    extends_domain=True,
+    examples=(
+        lambda x: sqrt(sum_(square(x))),
+        lambda x: sqrt(sum_(x * x, axis=1, keepdims=True)),
+    ),
+)
+def root_of_sum_of_squares(x: Expr, axis: Any, keepdims: bool) -> Expr | None:
+    """sqrt(sum x^2) -> |x|, the norm: it does not overflow, and its gradient at 0 is 0."""
+    return reduction("euclidean_norm", x, axis, keepdims) if x.dtype.kind == "f" else None
 
 
 @rule(

@@ -69,6 +69,10 @@ TABLE = [
     R("largest by rows", lambda x: sg.max(x.reshape(2, 2), axis=1), [[1.0, 1.0, 3.0, 2.0]],
       [[0.5, 0.5, 1, 0]], elementwise=False),
     R("norm at 0", sg.norm, [[0.0, 0.0]], [[0, 0]], elementwise=False),
+    R("norm by hand at 0", lambda x: sg.sqrt((x * x).sum()), [[0.0, 0.0]], [[0, 0]],
+      elementwise=False),
+    R("norms by hand of rows", lambda x: np.sqrt(np.sum(x.reshape(2, 2) ** 2, axis=1)),
+      [[0.0, 0.0, 3.0, 4.0]], [[0, 0, 0.6, 0.8]], elementwise=False),
     R("hypot(0, 0)", sg.hypot, [[0.0, 3.0], [0.0, 4.0]], [[0, 0.6], [0, 0.8]]),
     R("hypot by hand", lambda x, y: sg.sqrt(x**2 + y**2), [[0.0], [0.0]], [[0], [0]]),
     R("atan2(0, 0)", sg.arctan2, [[0.0, 1.0], [0.0, 1.0]], [[0, 0.5], [0, -0.5]]),
@@ -97,6 +101,17 @@ TABLE = [
       [[1.0, 1.0], [1.0, 2.0, 3.0]], [[0, 0], [0, 10, 1]], elementwise=False),
     R("scatter-add", lambda x, y: x.at[[0, 1, 0]].add(y) * np.array([1.0, 10.0]),
       [[1.0, 1.0], [1.0, 2.0, 3.0]], [[1, 10], [1, 10, 1]], elementwise=False),
+    R("max-pool, the first of a window", lambda x: sg.max_pool2d(x.reshape(1, 2, 2, 1), 2),
+      [[1.0, 3.0, 3.0, 3.0]], [[0, 1, 0, 0]], elementwise=False),
+    R("median of elements that tie", sg.median, [[1.0, 2.0, 2.0, 5.0, 0.0]],
+      [[0, 0.5, 0.5, 0, 0]], elementwise=False),
+    R("running maximum of two that tie", lambda x: sg.cummax(x)[-1:], [[2.0, 2.0, 1.0]],
+      [[0.5, 0.5, 0]], elementwise=False),
+    R("sort of elements that tie", lambda x: sg.sort(x) * np.array([1.0, 2.0, 3.0]),
+      [[2.0, 1.0, 2.0]], [[2, 1, 3]], elementwise=False),
+    R("maximum without NaN", sg.nanmax, [[2.0, NAN, 2.0]], [[0.5, 0, 0.5]], elementwise=False),
+    R("sum without NaN", lambda x: sg.nansum(x * x), [[2.0, NAN, 1.0]], [[4, 0, 2]],
+      elementwise=False),
 ]  # fmt: skip
 
 
