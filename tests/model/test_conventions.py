@@ -178,6 +178,49 @@ def test_row_of_the_table_for_scalars(row: Row, style: str) -> None:
                 assert_slopes(got, wanted[k], "float64")
 
 
+def gauge_free(eigh: Any) -> Any:
+    """The matrix function V f(w) V^T, which does not depend on the choice of the vectors."""
+    w, v = eigh
+    return ((v * (w**2 + w)) @ v.T) * np.arange(9.0).reshape(3, 3)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_the_gradient_of_a_singular_determinant_is_the_adjugate(style: str) -> None:
+    A = sg.input("A", (3, 3))
+    gradient = sg.grad(sg.linalg.det(A), A)
+    f = sg.function([A], gradient, style=style)
+    rng = np.random.default_rng(0)
+    singular = rng.normal(size=(3, 2)) @ rng.normal(size=(2, 3))
+    for value in (singular, np.diag([1.0, 2.0, 0.0]), np.diag([3.0, 0.0, 0.0]), np.zeros((3, 3))):
+        cofactors = [
+            [
+                (-1) ** (i + j) * np.linalg.det(np.delete(np.delete(value, i, 0), j, 1))
+                for j in range(3)
+            ]
+            for i in range(3)
+        ]
+        np.testing.assert_allclose(f(value), cofactors, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_equal_eigenvalues_and_singular_values_have_finite_gradients(style: str) -> None:
+    """Of what does not depend on the choice of vectors: the closed form of the same function."""
+    A = sg.input("A", (3, 3))
+    symmetric = 0.5 * (A + A.T)
+    weights = np.arange(9.0).reshape(3, 3)
+    by_vectors = gauge_free(sg.linalg.eigh(symmetric)).sum()
+    in_closed_form = ((symmetric @ symmetric + symmetric) * weights).sum()
+    u, s, vh = sg.linalg.svd(A)
+    rebuilt = (((u * s**3) @ vh) * weights).sum()
+    cubic = ((A @ A.T @ A) * weights).sum()
+    pairs = [(by_vectors, in_closed_form), (rebuilt, cubic)]
+    f = sg.function([A], [[sg.grad(e, A) for e in pair] for pair in pairs], style=style)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    for value in (np.eye(3), np.diag([2.0, 2.0, 1.0]), turn @ np.diag([2.0, 2.0, 5.0]) @ turn.T):
+        for got, want in f(value):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
 def test_values_at_the_edges() -> None:
     x = sg.input("x", (2,))
     f = sg.function([x], [sg.logsumexp(x), sg.norm(x), sg.std(x), sg.hypot(x[0], x[1])])
