@@ -50,7 +50,7 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
 
 
 #: modules of NumPy whose functions are known by their names alone
-_SHARED = ("linalg", "lib.stride_tricks", "lib._stride_tricks_impl")
+_SHARED = ("lib.stride_tricks", "lib._stride_tricks_impl")
 
 
 # ---- functions

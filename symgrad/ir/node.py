@@ -164,10 +164,11 @@ class Expr(Operators):
 
     def _choices(self) -> str:
         """What to use where Python asked for a truth value."""
-        if self.args and all([arg.op in (LITERAL, SIZE) for arg in self.args]):
+        if self.closed:
             return (
-                "it tells of a symbolic size, which is known only when the function is called; "
-                "sg.arange, sg.zeros and the like take one where NumPy's own cannot"
+                "it is made of constants and symbolic sizes alone, and these are known only when "
+                "the function is called; sg.arange, sg.zeros and the like take a symbolic size "
+                "where NumPy's own cannot"
             )
         use = (
             "use sg.where(condition, a, b) to choose element by element, sg.cond to choose "

@@ -36,9 +36,9 @@ def attributes(module: str, space: str, original: ModuleType) -> Access:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         if name in OWN[space] and hasattr(original, name):
             return getattr(original, name)
-        found = functions().get(name)
+        why = ABSENCES[space].get(name)
+        found = None if why else functions().get(name)
         if found is None:
-            why = ABSENCES[space].get(name)
             raise AttributeError(
                 f"module {module!r} has no {name!r}" + (f": {why}" if why else ""), name=name
             )
@@ -49,10 +49,11 @@ def attributes(module: str, space: str, original: ModuleType) -> Access:
         return found
 
     def names() -> list[str]:
-        from symgrad.numpy.names import OWN
+        from symgrad.numpy.names import ABSENCES, OWN
 
         own = {name for name in OWN[space] if hasattr(original, name)}
-        return sorted({name for name in functions() if space or _has(original, name)} | own)
+        ours = {name for name in functions() if space or _has(original, name)}
+        return sorted(ours - ABSENCES[space].keys() | own)
 
     return get, names
 

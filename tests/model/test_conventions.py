@@ -69,6 +69,10 @@ TABLE = [
     R("largest by rows", lambda x: sg.max(x.reshape(2, 2), axis=1), [[1.0, 1.0, 3.0, 2.0]],
       [[0.5, 0.5, 1, 0]], elementwise=False),
     R("norm at 0", sg.norm, [[0.0, 0.0]], [[0, 0]], elementwise=False),
+    R("norm by hand at 0", lambda x: sg.sqrt((x * x).sum()), [[0.0, 0.0]], [[0, 0]],
+      elementwise=False),
+    R("norms by hand of rows", lambda x: np.sqrt(np.sum(x.reshape(2, 2) ** 2, axis=1)),
+      [[0.0, 0.0, 3.0, 4.0]], [[0, 0, 0.6, 0.8]], elementwise=False),
     R("hypot(0, 0)", sg.hypot, [[0.0, 3.0], [0.0, 4.0]], [[0, 0.6], [0, 0.8]]),
     R("hypot by hand", lambda x, y: sg.sqrt(x**2 + y**2), [[0.0], [0.0]], [[0], [0]]),
     R("atan2(0, 0)", sg.arctan2, [[0.0, 1.0], [0.0, 1.0]], [[0, 0.5], [0, -0.5]]),
@@ -97,6 +101,17 @@ TABLE = [
       [[1.0, 1.0], [1.0, 2.0, 3.0]], [[0, 0], [0, 10, 1]], elementwise=False),
     R("scatter-add", lambda x, y: x.at[[0, 1, 0]].add(y) * np.array([1.0, 10.0]),
       [[1.0, 1.0], [1.0, 2.0, 3.0]], [[1, 10], [1, 10, 1]], elementwise=False),
+    R("max-pool, the first of a window", lambda x: sg.max_pool2d(x.reshape(1, 2, 2, 1), 2),
+      [[1.0, 3.0, 3.0, 3.0]], [[0, 1, 0, 0]], elementwise=False),
+    R("median of elements that tie", sg.median, [[1.0, 2.0, 2.0, 5.0, 0.0]],
+      [[0, 0.5, 0.5, 0, 0]], elementwise=False),
+    R("running maximum of two that tie", lambda x: sg.cummax(x)[-1:], [[2.0, 2.0, 1.0]],
+      [[0.5, 0.5, 0]], elementwise=False),
+    R("sort of elements that tie", lambda x: sg.sort(x) * np.array([1.0, 2.0, 3.0]),
+      [[2.0, 1.0, 2.0]], [[2, 1, 3]], elementwise=False),
+    R("maximum without NaN", sg.nanmax, [[2.0, NAN, 2.0]], [[0.5, 0, 0.5]], elementwise=False),
+    R("sum without NaN", lambda x: sg.nansum(x * x), [[2.0, NAN, 1.0]], [[4, 0, 2]],
+      elementwise=False),
 ]  # fmt: skip
 
 
@@ -161,6 +176,49 @@ def test_row_of_the_table_for_scalars(row: Row, style: str) -> None:
         for found in second:
             for got, wanted in zip(found, row.second or (), strict=True):
                 assert_slopes(got, wanted[k], "float64")
+
+
+def gauge_free(eigh: Any) -> Any:
+    """The matrix function V f(w) V^T, which does not depend on the choice of the vectors."""
+    w, v = eigh
+    return ((v * (w**2 + w)) @ v.T) * np.arange(9.0).reshape(3, 3)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_the_gradient_of_a_singular_determinant_is_the_adjugate(style: str) -> None:
+    A = sg.input("A", (3, 3))
+    gradient = sg.grad(sg.linalg.det(A), A)
+    f = sg.function([A], gradient, style=style)
+    rng = np.random.default_rng(0)
+    singular = rng.normal(size=(3, 2)) @ rng.normal(size=(2, 3))
+    for value in (singular, np.diag([1.0, 2.0, 0.0]), np.diag([3.0, 0.0, 0.0]), np.zeros((3, 3))):
+        cofactors = [
+            [
+                (-1) ** (i + j) * np.linalg.det(np.delete(np.delete(value, i, 0), j, 1))
+                for j in range(3)
+            ]
+            for i in range(3)
+        ]
+        np.testing.assert_allclose(f(value), cofactors, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_equal_eigenvalues_and_singular_values_have_finite_gradients(style: str) -> None:
+    """Of what does not depend on the choice of vectors: the closed form of the same function."""
+    A = sg.input("A", (3, 3))
+    symmetric = 0.5 * (A + A.T)
+    weights = np.arange(9.0).reshape(3, 3)
+    by_vectors = gauge_free(sg.linalg.eigh(symmetric)).sum()
+    in_closed_form = ((symmetric @ symmetric + symmetric) * weights).sum()
+    u, s, vh = sg.linalg.svd(A)
+    rebuilt = (((u * s**3) @ vh) * weights).sum()
+    cubic = ((A @ A.T @ A) * weights).sum()
+    pairs = [(by_vectors, in_closed_form), (rebuilt, cubic)]
+    f = sg.function([A], [[sg.grad(e, A) for e in pair] for pair in pairs], style=style)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    for value in (np.eye(3), np.diag([2.0, 2.0, 1.0]), turn @ np.diag([2.0, 2.0, 5.0]) @ turn.T):
+        for got, want in f(value):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
 
 
 def test_values_at_the_edges() -> None:

@@ -201,10 +201,6 @@ USES = [
 ]  # fmt: skip
 
 
-if not hasattr(sg.linalg, "solve"):
-    USES = [u for u in USES if u.script not in ("mixture", "kalman", "regression", "bodies")]
-
-
 def specified(value: Any) -> Any:
     if isinstance(value, list):
         return [specified(part) for part in value]
