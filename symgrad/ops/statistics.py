@@ -163,6 +163,9 @@ class Spread(Average):
     def prelude(self) -> tuple[Callable[..., Any], ...]:
         return (getattr(axis_kernels, self.name),)
 
+    def prelude_of(self, node: Expr) -> tuple[Callable[..., Any], ...]:
+        return self.prelude()
+
     def latex(self, node: Expr, *args: str) -> str:
         axes = node.attrs["axis"]
         letters = "" if len(axes) == node.args[0].ndim else f"_{{{indices(axes)}}}"

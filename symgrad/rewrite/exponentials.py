@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from symgrad.ir.graph import rebuild
 from symgrad.ir.node import Expr
+from symgrad.ops import slopes
 from symgrad.rewrite.log_form import log_form
 from symgrad.rewrite.pattern import matmul, sigmoid, softmax, tanh
 from symgrad.rewrite.pattern import sum as sum_
 from symgrad.rewrite.rows import aligned, indexes_rows, rows
-from symgrad.rewrite.scalars import difference, number, scaled
+from symgrad.rewrite.scalars import difference, direction, number, scaled
 
 if TYPE_CHECKING:
     from symgrad.rewrite.engine import Rewriter
@@ -174,11 +175,18 @@ def _over_two(exponent: Expr | None, factor: float, d: Expr, run: Rewriter) -> E
     a, b = below if below[0].exponent is exponent else below[::-1]
     if a.exponent is not exponent or a.factor * b.factor <= 0:
         return None
-    t = difference(a.exponent, b.exponent)
-    if a.factor != b.factor:
-        t = t + math.log(a.factor / b.factor)
-    s = sigmoid(t)
+    if a.factor == b.factor:
+        s = _logistic(a.exponent, b.exponent)
+    else:
+        s = sigmoid(difference(a.exponent, b.exponent) + math.log(a.factor / b.factor))
     return s if factor == a.factor else s * (factor / a.factor)
+
+
+def _logistic(a: Expr | None, b: Expr | None) -> Expr:
+    """e^a / (e^a + e^b), where None is zero; the difference of two exponents is not rounded."""
+    if a is None or b is None or direction(a)[0] is direction(b)[0]:
+        return sigmoid(difference(a, b))
+    return slopes.share(a, b)
 
 
 def _tanh(above: list[Term], below: list[Term]) -> Expr | None:
@@ -206,7 +214,7 @@ def share(n: Expr, d: Expr, run: Rewriter, depth: int = 4) -> Expr | None:
             continue
         if not (log_a.hot or log_b.hot):
             continue
-        s = sigmoid(difference(log_a.log, None if log_b.is_one else log_b.log))
+        s = _logistic(log_a.log, None if log_b.is_one else log_b.log)
         if n is a:
             return s
         rest = softmax_quotient(n, a, run)

@@ -154,6 +154,11 @@ def _sigmoid(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(-softplus(scaled(node.args[0], -1)))
 
 
+@_of("share")
+def _share(node: Expr, forms: Forms) -> LogForm | None:
+    return LogForm(-softplus(difference(node.args[1], node.args[0])))
+
+
 @_of("cosh")
 def _cosh(node: Expr, forms: Forms) -> LogForm | None:
     # near 0 the second form cancels; sinh overflows only far from there

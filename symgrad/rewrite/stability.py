@@ -13,8 +13,10 @@ from __future__ import annotations
 import math
 
 from symgrad.ir.node import Expr
+from symgrad.ops import slopes
+from symgrad.rewrite import exponentials
 from symgrad.rewrite.engine import Rewriter, rule
-from symgrad.rewrite.exponentials import ratio, share, softmax_quotient
+from symgrad.rewrite.exponentials import ratio, softmax_quotient
 from symgrad.rewrite.log_form import log_form
 from symgrad.rewrite.pattern import (
     absolute,
@@ -33,6 +35,7 @@ from symgrad.rewrite.pattern import (
     mean,
     reciprocal,
     relu,
+    share,
     sigmoid,
     sin,
     sinh,
@@ -252,7 +255,7 @@ def quotient_to_sigmoid(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
 )
 def quotient_to_share(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
     """n / (a + b) -> (n / a) sigmoid(log a - log b), for n a share of a."""
-    return share(n, d, run)
+    return exponentials.share(n, d, run)
 
 
 @rule("stability", lambda x: reciprocal(1 + exp(x)), extends_domain=True)
@@ -265,6 +268,16 @@ def reciprocal_to_sigmoid(x: Expr) -> Expr:
 def one_minus_sigmoid(x: Expr) -> Expr:
     """1 - s(x) -> s(-x): exact where s(x) is near 1."""
     return sigmoid(scaled(x, -1))
+
+
+@rule(
+    "stability",
+    lambda x, y: 1 - share(x, y),
+    examples=(lambda x, y: 1 - slopes.share(x, y), lambda x, y: 1 - exp(x) / (exp(x) + exp(y))),
+)
+def one_minus_share(x: Expr, y: Expr) -> Expr:
+    """1 - e^x / (e^x + e^y) -> e^y / (e^x + e^y)."""
+    return slopes.share(y, x)
 
 
 @rule("stability", lambda x: sigmoid(x) - 1)
