@@ -16,6 +16,7 @@ from symgrad.rewrite import (
     roots,
     shape,
     softmax,
+    special,  # before stability, whose rule for any logarithm would come before those for some
     stability,
     univariate,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "rule",
     "shape",
     "softmax",
+    "special",
     "stability",
     "univariate",
 ]

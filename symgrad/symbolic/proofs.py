@@ -97,12 +97,18 @@ def _prove(
 
 
 def _is_simple(expr: Any) -> bool:
-    """Whether simplification ends soon: choices between functions of error functions do not."""
+    """Whether simplification ends soon."""
+    import sympy
+
+    return bool(sympy.count_ops(expr) <= _SIMPLE) and not _chooses_special(expr)
+
+
+def _chooses_special(expr: Any) -> bool:
+    """Whether there is a choice between error functions, on which simplification does not end."""
     import sympy
 
     special = (sympy.erf, sympy.erfc, sympy.erfinv, sympy.erfcinv)
-    hard = expr.has(sympy.Piecewise) and expr.has(*special)
-    return bool(sympy.count_ops(expr) <= _SIMPLE and not hard)
+    return bool(expr.has(sympy.Piecewise) and expr.has(*special))
 
 
 def _points(op: Any, symbols: Sequence[Any], seed: int) -> list[dict[Any, Any]]:
@@ -208,7 +214,7 @@ def _vanishes(left: Any, right: Any) -> bool:
     difference = left - right
     if difference == 0:
         return True
-    if sympy.count_ops(difference) > _SHORT:
+    if sympy.count_ops(difference) > _SHORT or _chooses_special(difference):
         return False
     if difference.has(sympy.erfc):
         difference = sympy.expand(difference.rewrite(sympy.erf))
