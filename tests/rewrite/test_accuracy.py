@@ -29,6 +29,21 @@ TINY, MIDDLE = [5e-324, 1e-310, 1e-300, 1e-17, 3e-9, 1e-4], [0.3, 0.7, 1.0, 2.5,
 LARGE, HUGE = [50.0, 300.0, 745.5, 1e3], [1e8, 1e300]
 
 
+#: functions that mpmath does not come to an end with at large numbers
+SLOW = (
+    sympy.gamma,
+    sympy.besseli,
+    sympy.besselk,
+    sympy.lowergamma,
+    sympy.uppergamma,
+    sympy.betainc_regularized,
+)
+
+
+#: SymPy's own translation forgets that it is regularised
+OURS = {"betainc_regularized": lambda *args: mpmath.betainc(*args, regularized=True)}
+
+
 def both_signs(points: list[float]) -> list[float]:
     return [0.0, *points, *[-p for p in points]]
 
@@ -57,6 +72,8 @@ SCALAR = [
 
 def points_of(formula: Any, count: int) -> list[tuple[float, ...]]:
     """Hard points; not those at which mpmath would write out e^(10^8) digit by digit."""
+    if formula.has(*SLOW):
+        return [(p, *[0.7] * (count - 1)) for p in both_signs([1e-4, *MIDDLE[:5]])]
     nested = any(e.args[0].has(sympy.exp) for e in formula.atoms(sympy.exp))
     huge = [] if nested else HUGE
     if count == 1:
@@ -75,7 +92,7 @@ class Truth:
     """A formula with many digits."""
 
     def __init__(self, formula: Any, symbols: list[Any]) -> None:
-        self.fn = sympy.lambdify(symbols, formula, modules="mpmath", cse=True)
+        self.fn = sympy.lambdify(symbols, formula, modules=[OURS, "mpmath"], cse=True)
 
     def at(self, point: tuple[float, ...]) -> Any:
         """The value, or None where there is none."""
