@@ -286,6 +286,17 @@ def gammas_to_beta(x: Expr, y: Expr) -> Expr:
     return beta(x, y)
 
 
+@rule(
+    "stability",
+    lambda x, y: (gammaln(x) + gammaln(y)) - gammaln(x + y),
+    extends_domain=True,
+    domain=(0.3, 4.0),
+)
+def gammalns_to_betaln(x: Expr, y: Expr) -> Expr:
+    """gammaln(x) + gammaln(y) - gammaln(x + y) -> betaln(x, y), which does not cancel."""
+    return betaln(x, y)
+
+
 @rule("stability", lambda x: i1(x) / i0(x), extends_domain=True)
 def ratio_of_i(x: Expr) -> Expr:
     """i1(x) / i0(x) -> i1e(x) / i0e(x): both overflow from 714 on."""

@@ -26,6 +26,9 @@ LONGEST = 24
 
 #: what makes a formula something else than analytic: kinks and jumps
 _KINKS = ("Piecewise", "Max", "Min", "Abs", "sign", "floor", "ceiling", "Heaviside", "Mod", "frac")
+#: what takes seconds to compute with many digits; these functions are as good as they can be
+_SLOW = ("gamma", "bessel", "zeta", "hyper", "elliptic", "airy", "fresnel", "Lambert", "expint")
+_SLOW += ("Ei(", "Si(", "Ci(", "Shi(", "Chi(", "erfi(", "betainc", "erfinv", "erfcinv", "{n}")
 #: roots of formulas that are looked at: functions of one argument are as good as their argument
 _JOINING = frozenset({"add", "subtract", "multiply", "divide", "power", "hypot", "arctan2"})
 _UNARY = frozenset({"log", "sqrt", "reciprocal", "arccos", "arcsin", "arccosh", "arctanh", "log1p"})
@@ -33,10 +36,12 @@ _UNARY = frozenset({"log", "sqrt", "reciprocal", "arccos", "arcsin", "arccosh", 
 
 @cache
 def _analytic(op: Op) -> bool:
-    """Whether an elementwise op is given by one formula without kinks."""
+    """Whether an elementwise op is given by one formula without kinks, soon computed."""
     formula = getattr(op, "formula", None)
     return op is UNIVARIATE or (
-        op.elementwise and formula is not None and not any(word in formula for word in _KINKS)
+        op.elementwise
+        and formula is not None
+        and not any(word in formula for word in (*_KINKS, *_SLOW))
     )
 
 

@@ -20,6 +20,7 @@ from symgrad.rewrite.pattern import (
     erfc,
     exp,
     gamma,
+    gammaln,
     i0,
     i1,
     k0,
@@ -82,6 +83,12 @@ ROWS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float], float
     "log beta": (
         lambda x: log(beta(x, 3.0)),
         lambda x: mp.loggamma(x) + mp.loggamma(3) - mp.loggamma(x + 3), [0.5, 300.0, 1e9], 1e-13
+    ),
+    "log beta by log gamma": (
+        lambda x: gammaln(x) + gammaln(3.0) - gammaln(x + 3.0),
+        lambda x: mp.loggamma(x) + mp.loggamma(3) - mp.loggamma(x + 3),
+        [0.5, 300.0, 1e9],
+        1e-13,
     ),
     "gammas to beta": (
         lambda x: gamma(x) * gamma(2.0 + 0 * x) / gamma(x + (2.0 + 0 * x)),
