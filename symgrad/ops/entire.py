@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.lifted import lift
 from symgrad.ir.node import Expr, as_expr, make
-from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ops import entire_kernels as kernels
 from symgrad.ops.elementwise import floating
 
-__all__ = ["i0", "sinc"]
+__all__ = ["i0", "i1", "sinc"]
 
 
 class Entire(Op):
@@ -110,9 +111,14 @@ class BesselI(Entire):
     """The modified Bessel function of the first kind, of an integer order."""
 
     name = "bessel_i"
+    formula = "besseli({order}, x)"
+    parameters = ("x",)
     examples = (
-        Example(lambda x: i0(x), np.i0, ((3, 4),)),
-        Example(lambda x: i0(x), np.i0, ((2,),), ((28.0, 34.0),)),
+        Example(lambda x: FUNCTIONS["i0"](x), np.i0, ((3, 4),)),
+        Example(lambda x: FUNCTIONS["i0"](x), np.i0, ((2,),), ((28.0, 34.0),)),
+        Example(
+            lambda x: FUNCTIONS["i1"](x), lambda x: import_module("scipy.special").i1(x), ((3, 4),)
+        ),
     )
 
     def slope(self, node: Expr) -> Expr:
@@ -124,7 +130,7 @@ class BesselI(Entire):
         return rf"I_{{{node.attrs['order']}}}\left({args[0]}\right)"
 
 
-@function
+@public(namespace="special")
 def i0(x: Any) -> Expr:
     """The modified Bessel function of the first kind of order 0; its derivative is I1.
 
@@ -136,3 +142,9 @@ def i0(x: Any) -> Expr:
     array([1.    , 1.2661])
     """
     return _function("bessel_i", x)
+
+
+@public(namespace="special")
+def i1(x: Any) -> Expr:
+    """The modified Bessel function of the first kind of order 1."""
+    return _of_order(OPS["bessel_i"], i0(x), 1)

@@ -207,30 +207,6 @@ def y1(x: Any) -> Any:
 
 
 @scipy_ufunc(
-    formula="besseli(0, x)",
-    partials=lambda out, x: (i1(x),),
-    numpy="special.i0({0})",
-    latex=r"I_0\left({0}\right)",
-    examples=against_scipy("i0", _REAL),
-    cost=40,
-)
-def i0(x: Any) -> Any:
-    """Modified Bessel function of the first kind of order 0; it overflows from 714 on."""
-
-
-@scipy_ufunc(
-    formula="besseli(1, x)",
-    partials=lambda out, x: (0.5 * (i0(x) + iv(2, x)),),
-    numpy="special.i1({0})",
-    latex=r"I_1\left({0}\right)",
-    examples=against_scipy("i1", _REAL),
-    cost=40,
-)
-def i1(x: Any) -> Any:
-    """Modified Bessel function of the first kind of order 1."""
-
-
-@scipy_ufunc(
     formula="besselk(0, x)",
     partials=lambda out, x: (-k1(x),),
     numpy="special.k0({0})",

@@ -18,6 +18,7 @@ from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.log_form import Forms, LogForm, _of, log_form
 from symgrad.rewrite.pattern import (
     absolute,
+    bessel_i,
     beta,
     betainc,
     betaincc,
@@ -91,10 +92,13 @@ def _signed(scale: Expr, sign: Expr) -> LogForm:
     return LogForm(scale + log(sign), sure=False, scale=scale, rest=sign)
 
 
-@_of("i0")
-def _i0(node: Expr, forms: Forms) -> LogForm | None:
+@_of("bessel_i")
+def _i_of_order(node: Expr, forms: Forms) -> LogForm | None:
+    x, order = node.args[0], node.attrs["order"]
+    if order:
+        return _of_scaled(x, i1e(x) if order == 1 else ive(order, x))
     # near 0 the second form cancels, in the first i0 is near 1
-    x, size = node.args[0], absolute(node.args[0])
+    size = absolute(x)
     near = size < 1
     z = where(near, 1, size)
     return LogForm(where(near, log1p(i0(where(near, x, 0)) + (-1)), z + log(i0e(z))))
@@ -112,10 +116,14 @@ def _kv(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(log(kve(v, x)) - x)
 
 
-@_of("i1", "iv")
-def _i(node: Expr, forms: Forms) -> LogForm | None:
-    x = node.args[-1]
-    rest = i1e(x) if node.op.name == "i1" else ive(node.args[0], x)
+@_of("iv")
+def _iv(node: Expr, forms: Forms) -> LogForm | None:
+    v, x = node.args
+    return _of_scaled(x, ive(v, x))
+
+
+def _of_scaled(x: Expr, rest: Expr) -> LogForm:
+    """The form of e^|x| times `rest`, which has the sign of the whole."""
     return LogForm(absolute(x) + log(rest), sure=False, scale=absolute(x), rest=rest)
 
 
@@ -297,7 +305,12 @@ def gammalns_to_betaln(x: Expr, y: Expr) -> Expr:
     return betaln(x, y)
 
 
-@rule("stability", lambda x: i1(x) / i0(x), extends_domain=True)
+@rule(
+    "stability",
+    lambda x: bessel_i(x, order=1) / bessel_i(x, order=0),
+    extends_domain=True,
+    examples=(lambda x: i1(x) / i0(x),),
+)
 def ratio_of_i(x: Expr) -> Expr:
     """i1(x) / i0(x) -> i1e(x) / i0e(x): both overflow from 714 on."""
     return i1e(x) / i0e(x)
@@ -309,16 +322,27 @@ def ratio_of_k(x: Expr) -> Expr:
     return k1e(x) / k0e(x)
 
 
-@rule("stability", lambda x: exp(-absolute(x)) * i0(x), extends_domain=True)
+@rule(
+    "stability",
+    lambda x: exp(-absolute(x)) * bessel_i(x, order=0),
+    extends_domain=True,
+    examples=(lambda x: exp(-absolute(x)) * i0(x),),
+)
 def scaled_i0(x: Expr) -> Expr:
     """e^-|x| i0(x) -> i0e(x)."""
     return i0e(x)
 
 
-@rule("stability", lambda x: exp(-x) * i0(x), extends_domain=True)
+@rule(
+    "stability",
+    lambda x: exp(-x) * bessel_i(x, order=0),
+    extends_domain=True,
+    examples=(lambda x: exp(-x) * i0(x),),
+)
 def exp_times_i0(x: Expr) -> Expr:
-    """e^-x i0(x) -> e^(|x| - x) i0e(x), whose first factor is 1 for x > 0."""
-    return exp(absolute(x) - x) * i0e(x)
+    """e^-x i0(x) -> i0e(x) for x > 0."""
+    low = x <= 0
+    return where(low, exp(-x) * i0(where(low, x, 0)), i0e(where(low, 1, x)))
 
 
 @rule("stability", lambda x: exp(x) * k0(x), extends_domain=True, domain=(0.3, 4.0))

@@ -27,8 +27,10 @@ LONGEST = 24
 #: what makes a formula something else than analytic: kinks and jumps
 _KINKS = ("Piecewise", "Max", "Min", "Abs", "sign", "floor", "ceiling", "Heaviside", "Mod", "frac")
 #: what takes seconds to compute with many digits; these functions are as good as they can be
-_SLOW = ("gamma", "bessel", "zeta", "hyper", "elliptic", "airy", "fresnel", "Lambert", "expint")
-_SLOW += ("Ei(", "Si(", "Ci(", "Shi(", "Chi(", "erfi(", "betainc", "erfinv", "erfcinv", "{n}")
+_SLOW = (
+    *("gamma", "bessel", "zeta", "hyper", "elliptic", "airy", "fresnel", "Lambert", "expint"),
+    *("Ei(", "Si(", "Ci(", "Shi(", "Chi(", "erfi(", "betainc", "erfinv", "erfcinv", "{n}"),
+)
 #: roots of formulas that are looked at: functions of one argument are as good as their argument
 _JOINING = frozenset({"add", "subtract", "multiply", "divide", "power", "hypot", "arctan2"})
 _UNARY = frozenset({"log", "sqrt", "reciprocal", "arccos", "arcsin", "arccosh", "arctanh", "log1p"})

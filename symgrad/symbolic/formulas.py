@@ -101,8 +101,8 @@ def translate(node: Expr, args: list[Any]) -> Any:
     formula = _CONNECTIVES.get(op.name) or getattr(op, "formula", None)
     if formula is None:
         raise CompileError(f"{op.name} has no formula, so SymPy cannot be told of it")
-    if "n" in node.attrs:  # an op of an order
-        formula = formula.replace("{n}", str(node.attrs["n"]))
+    for key, value in node.attrs.items():  # of an op of an order
+        formula = formula.replace(f"{{{key}}}", str(value))
     parameters: tuple[str, ...] = op.parameters  # type: ignore[attr-defined]
     if op.name in _CONNECTIVES and any([arg.dtype.kind != "b" for arg in node.args]):
         raise CompileError(f"{op.name} of numbers has no formula, so SymPy cannot be told of it")
