@@ -31,8 +31,7 @@ _SLOW = (
     *("gamma", "bessel", "zeta", "hyper", "elliptic", "airy", "fresnel", "Lambert", "expint"),
     *("Ei(", "Si(", "Ci(", "Shi(", "Chi(", "erfi(", "betainc", "erfinv", "erfcinv", "{n}"),
 )
-#: roots of formulas that are looked at: functions of one argument are as good as their argument
-_JOINING = frozenset({"add", "subtract", "multiply", "divide", "power", "hypot", "arctan2"})
+#: functions of one argument that may cancel with it; others are as good as their argument
 _UNARY = frozenset({"log", "sqrt", "reciprocal", "arccos", "arcsin", "arccosh", "arctanh", "log1p"})
 
 
@@ -86,7 +85,7 @@ def _joined(node: Expr, memo: dict[Expr, Base]) -> Base:
 
 
 def _may_cancel(op: str, args: tuple[str, ...]) -> bool:
-    return op in _JOINING or op in _UNARY
+    return len(args) > 1 or op in _UNARY
 
 
 @rule(
