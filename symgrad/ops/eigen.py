@@ -148,9 +148,11 @@ def _spectral(node: Expr, of_values: Expr) -> Expr:
         else:
             own = factor if own is None else own * factor
     body = None if own is None else function_of(own, w)
-    if body is None or not node.attrs["lower"]:
+    if body is None:
         return (v * row(of_values)) @ matrix_transpose(v)
-    made = make(OPS["symmetric_function"], (*node.args, w, v), {"f": body})
+    (a,) = node.args
+    read = a if node.attrs["lower"] else matrix_transpose(a)
+    made = make(OPS["symmetric_function"], (read, w, v), {"f": body})
     return made if number is None else number * made
 
 

@@ -74,6 +74,9 @@ def cofactors(a, *along):
     transposed inverse times the determinant is as good.
     """
     kind = a.dtype
+    lost = ~np.isfinite(a).all(axis=(-2, -1), keepdims=True)
+    if lost.any():
+        return np.where(lost, np.nan, cofactors(np.where(lost, 0, a), *along)).astype(kind)
     if not along and _is_far_from_singular(a):
         x = np.linalg.inv(a)
         return np.linalg.det(a)[..., None, None] * np.swapaxes(x, -1, -2)

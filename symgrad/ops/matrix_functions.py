@@ -75,7 +75,7 @@ def matrix_power(a: Any, n: int) -> Expr:
     True
     """
     x = as_matrix(a, "matrix_power")
-    make(OPS["det"], (x,), {})  # refuses what is not square
+    square_size(x.aval)
     try:
         count = operator.index(n)
     except TypeError:

@@ -436,6 +436,26 @@ def _diagonal(x: Any, /, *, offset: int = 0) -> Expr:
     return diagonal(x, offset, -2, -1)
 
 
+@public(
+    namespace="linalg",
+    name="tensordot",
+    examples=(
+        _like("tensordot", (2, 3, 4), (3, 4, 2), space=np.linalg),
+        _like("tensordot", (2, 3), (3, 2), space=np.linalg, axes=((0,), (1,))),
+    ),
+)
+def _tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Expr:
+    """Sum of products over pairs of axes, by one matrix product: as ``sg.tensordot``.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> sg.linalg.tensordot(sg.input("a", (2, 3)), sg.input("b", (3, "n")), axes=1).shape
+    (2, Dim('n'))
+    """
+    return tensordot(x1, x2, axes)
+
+
 # these have one meaning in both modules
-for _same in (matmul, tensordot, matrix_transpose):
+for _same in (matmul, matrix_transpose):
     public(namespace="linalg")(_same)

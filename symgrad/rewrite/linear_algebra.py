@@ -189,15 +189,14 @@ def function_of_eigenvalues(a: Expr, b: Expr, run: Rewriter) -> Expr | None:
         return None
     whole = v.args[0]
     w = item(whole, 0)
-    if run.opaque(v) or run.opaque(w) or not whole.attrs["lower"]:
+    if run.opaque(v) or run.opaque(w):
         return None
     inverted, values = f or g or (False, w)
     body = function_of(values, w)
     if body is None or body.dtype != w.dtype:
         return None
-    return make(
-        OPS["symmetric_function"], (*whole.args, w, v), {"f": 1 / body if inverted else body}
-    )
+    read = whole.args[0] if whole.attrs["lower"] else matrix_transpose(whole.args[0])
+    return make(OPS["symmetric_function"], (read, w, v), {"f": 1 / body if inverted else body})
 
 
 def _scaled(x: Expr, run: Rewriter, axis: int) -> tuple[Expr, tuple[bool, Expr] | None]:

@@ -80,6 +80,8 @@ def write(node: Expr, args: list[Code], alone: bool = True) -> Code:
         return Code(f"1 / {args[0].at(POWER)}", MUL)
     if name == "transpose" and node.ndim == 2:
         return Code(f"{args[0].at(ATOM)}.T")
+    if name == "item":
+        return Code(f"{args[0].at(ATOM)}.{node.args[0].op.parts[node.attrs['part']]}")
     if name == "getitem":
         return Code(f"{args[0].at(ATOM)}[{node_subscript(node, args[1:])}]")
     if name.startswith("scatter_"):

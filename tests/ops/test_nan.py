@@ -31,7 +31,13 @@ HIDDEN = {
     "hypot": "infinity beside NaN is infinite",
 }
 #: ops that refuse NaN: name -> what they raise
-RAISES: dict[str, str] = {}
+RAISES: dict[str, str] = {
+    name: "numpy.linalg.LinAlgError, as LAPACK's eigenvalues and singular values do in NumPy"
+    for name in (
+        *("eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "pinv", "lstsq", "cond"),
+        *("norm", "matrix_norm", "symmetric_function", "sqrtm_sym", "logm_sym", "expm_sym"),
+    )
+}
 ELEMENTWISE = sorted(name for name, op in OPS.items() if op.elementwise and op.examples)
 
 
