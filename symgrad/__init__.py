@@ -44,6 +44,9 @@ _HOMES = {
     "symgrad.model.function": ("Function", "function"),
     "symgrad.model.model": ("Model", "compile"),
     "symgrad.autodiff.along_axis": ("apply_along_axis",),
+    "symgrad.model.sympy_door": ("from_sympy", "to_sympy"),
+    "symgrad.model.lambdify": ("Lambdified", "lambdify"),
+    "symgrad.model.formula": ("FormulaFunction", "elementwise"),
     "symgrad.autodiff.vmap": ("vmap",),
 }
 _LAZY = {name: home for home, names in _HOMES.items() for name in names}

@@ -73,6 +73,8 @@ class Op:
     updates: ClassVar[bool] = False
     #: each call of the constructor makes a new node: inputs, parameters, states, draws
     identity: ClassVar[bool] = False
+    #: a formula of the user's: stabilisation looks through it
+    transparent: ClassVar[bool] = False
     #: never recomputed to save memory: matrix products, loops, draws
     expensive: ClassVar[bool] = False
     #: a view that several elements of which may be one in memory: nothing is written into it

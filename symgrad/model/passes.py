@@ -149,6 +149,8 @@ def lower(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
         scope = graph.origin(node)
         if scope is not None:  # its parts stand where it stood
             for part in topological([expanded], stop=set(new.args).__contains__):
+                if part is expanded and scope.name:
+                    continue  # it inherits the name
                 if part.args and part.origin is None and not part.closed:
                     role = None if scope.role is None else ("part", node)
                     origins.setdefault(part, Origin(scope.scope, role=role))

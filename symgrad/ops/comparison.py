@@ -195,7 +195,7 @@ def bitwise_or(x: Any, y: Any) -> Any:
 
 
 @elementwise(
-    formula="x ^ y",
+    formula="Xor(x, y)",
     numpy="{0} ^ {1}",
     latex=r"{0} \oplus {1}",
     dtype="bitwise_xor",

@@ -17,6 +17,7 @@ from symgrad.rewrite import (
     shape,
     softmax,
     stability,
+    through,
     univariate,
 )
 from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
@@ -48,4 +49,5 @@ __all__ = [
     "softmax",
     "stability",
     "univariate",
+    "through",
 ]

@@ -296,7 +296,7 @@ class Rewriter:
             args = tuple([mapping[arg] for arg in node.args])
             fired: Rule | None = None
             if all([a is b for a, b in zip(args, node.args, strict=True)]):
-                found = self._step(node)
+                found = self.first(node)
                 if found is None:
                     mapping[node] = node
                     stack.pop()
@@ -329,8 +329,8 @@ class Rewriter:
     def _hand_over(self, old: Expr, new: Expr) -> None:
         self._uses[new] = max(self._uses[new], self._uses[old])
 
-    def _step(self, node: Expr) -> tuple[Expr, Rule] | None:
-        """Apply the first rule that fires."""
+    def first(self, node: Expr) -> tuple[Expr, Rule] | None:
+        """What the first rule that fires makes of a node whose arguments are in normal form."""
         key = (node.op, *[arg.op for arg in node.args])
         for one, order in self._index.candidates(key):
             result = one.apply(order, node, self)

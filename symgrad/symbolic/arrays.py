@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.errors import DeclarationError
 from symgrad.ir.aval import Avals
 from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.symbolic.formulas import exact, translate
 from symgrad.symbolic.matrices import DEFINITIONS
 
-__all__ = ["array_of_symbols", "as_sympy_arrays"]
+__all__ = ["array_of_symbols", "as_sympy_arrays", "dense"]
 
 Array = np.ndarray[Any, Any]
 
@@ -32,6 +33,33 @@ def array_of_symbols(name: str, shape: tuple[int, ...]) -> Array:
     for index in np.ndindex(shape):
         symbols[index] = sympy.Symbol("_".join([name, *map(str, index)]), real=True)
     return symbols
+
+
+def dense(given: Any, shape: tuple[int, ...]) -> Array:
+    """What a user gave for an array: a nested list, a matrix, an indexed base, or one symbol.
+
+    Raises
+    ------
+    DeclarationError
+        If it has another shape.
+    """
+    import sympy
+
+    array = np.empty(shape, object)
+    if isinstance(given, (sympy.IndexedBase, sympy.MatrixSymbol)):
+        for index in np.ndindex(shape):
+            array[index] = given[index if len(index) != 1 else index[0]]
+        return array
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    found = np.array(given, object)
+    if found.shape != shape:
+        if found.size != array.size or 1 not in (found.shape or (1,)):
+            raise DeclarationError(f"expected symbols of shape {shape}; got {found.shape}")
+        found = found.reshape(shape)
+    for index in np.ndindex(shape):
+        array[index] = sympy.sympify(found[index])
+    return array
 
 
 def as_sympy_arrays(outputs: Sequence[Expr], leaves: Mapping[Expr, Array]) -> list[Array]:

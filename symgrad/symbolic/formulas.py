@@ -6,15 +6,24 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from symgrad.errors import CompileError, DeclarationError
+from symgrad.errors import CompileError
 from symgrad.ir.dtypes import is_complex
 from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, Expr
+from symgrad.symbolic.parser import read
 
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["as_number", "as_sympy", "exact", "parse", "symbols_of", "translate"]
+__all__ = [
+    "as_number",
+    "as_sympy",
+    "exact",
+    "expression_of",
+    "parse",
+    "symbols_of",
+    "translate",
+]
 
 #: ops whose values are those of their first argument
 _TRANSPARENT = frozenset({"astype", "named", "broadcast_to", "reshape", "stop_gradient"})
@@ -22,7 +31,7 @@ _TRANSPARENT = frozenset({"astype", "named", "broadcast_to", "reshape", "stop_gr
 _CONNECTIVES = {
     "logical_and": "x & y",
     "logical_or": "x | y",
-    "logical_xor": "x ^ y",
+    "logical_xor": "Xor(x, y)",
     "logical_not": "~x",
 }
 _LOGIC = frozenset({"bitwise_and", "bitwise_or", "bitwise_xor", "invert", *_CONNECTIVES})
@@ -45,21 +54,12 @@ def parse(formula: str, parameters: tuple[str, ...], real: bool = True) -> sympy
     DeclarationError
         If it is no formula, or has other symbols than `parameters`.
     """
-    from sympy.parsing.sympy_parser import parse_expr
+    return read(formula, dict(zip(parameters, symbols_of(parameters, real), strict=True)))
 
-    symbols = symbols_of(parameters, real)
-    names = dict(zip(parameters, symbols, strict=True))
-    try:
-        expr = parse_expr(formula, local_dict=names)
-        strange = sorted(str(s) for s in expr.free_symbols - set(symbols))
-    except Exception as error:  # SymPy and Python raise all sorts
-        raise DeclarationError(f"{formula!r} is no formula: {error}") from None
-    if strange:
-        raise DeclarationError(
-            f"the formula {formula!r} has the symbols {', '.join(strange)} beside its parameters "
-            f"{', '.join(parameters)}"
-        )
-    return expr
+
+def expression_of(source: Any, parameters: tuple[str, ...], real: bool = True) -> Any:
+    """A formula, in text or as SymPy's expression over real symbols, as that expression."""
+    return parse(source, parameters, real) if isinstance(source, str) else source
 
 
 def as_sympy(outputs: Sequence[Expr], symbols: Mapping[Expr, Any]) -> list[Any]:
@@ -98,7 +98,7 @@ def translate(node: Expr, args: list[Any]) -> Any:
         raise CompileError(f"a cast to {node.dtype} has no formula, so SymPy cannot be told of it")
     if op.name in _TRANSPARENT:
         return args[0]
-    formula = _CONNECTIVES.get(op.name) or getattr(op, "formula", None)
+    formula = _CONNECTIVES.get(op.name) or getattr(op, "source", getattr(op, "formula", None))
     if formula is None:
         raise CompileError(f"{op.name} has no formula, so SymPy cannot be told of it")
     if "n" in node.attrs:  # an op of an order
@@ -111,7 +111,7 @@ def translate(node: Expr, args: list[Any]) -> Any:
         args[i] = arg if wants_truth else as_number(arg)
     real = not any([is_complex(arg.dtype) for arg in node.args])
     mapping = dict(zip(symbols_of(parameters, real), args, strict=True))
-    expr = parse(formula, parameters, real).xreplace(mapping)
+    expr = expression_of(formula, parameters, real).xreplace(mapping)
     return expr if real else expr.doit()  # re(x + I*y) is x
 
 

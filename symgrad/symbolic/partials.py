@@ -13,7 +13,10 @@ from symgrad.symbolic.to_expr import Builder, builder
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["HasFormula", "derive", "partials"]
+__all__ = ["HasFormula", "derivatives", "derive", "partials"]
+
+#: what is longer is not simplified, which would take SymPy seconds
+_SIMPLIFIED = 120
 
 
 class HasFormula(Protocol):
@@ -63,6 +66,39 @@ def derive(formula: str, parameters: tuple[str, ...]) -> tuple[Any, ...]:
     """
     expr = _constant_bounds(parse(formula, parameters))
     return tuple(_shortest(_flat_steps(expr.diff(symbol))) for symbol in symbols_of(parameters))
+
+
+def derivatives(expr: Any, parameter: str) -> list[Any]:
+    """The derivative of an expression over real symbols, in the forms that SymPy gives it."""
+    import sympy
+
+    (symbol,) = symbols_of((parameter,))
+    plain = _flat_steps(_constant_bounds(expr).diff(symbol))
+    forms = [plain]
+    if sympy.count_ops(plain) <= _SIMPLIFIED:
+        apart = _without_signs(plain, symbol)
+        forms += [sympy.simplify(plain), sympy.factor_terms(plain)]
+        forms += [sympy.factor(sympy.together(plain))]
+        forms += [] if apart is None else [apart]
+    return list(dict.fromkeys(forms))
+
+
+def _without_signs(expr: Any, symbol: Any) -> Any:
+    """The same where x sign(x) is |x| and sign(x)^2 is 1; None without |x|."""
+    import sympy
+
+    if not expr.has(sympy.Abs(symbol)):
+        return None
+    size, sign = sympy.Dummy("size", positive=True), sympy.Dummy("sign", real=True, nonzero=True)
+    marked = expr.xreplace({sympy.Abs(symbol): size, sympy.sign(symbol): sign})
+    marked = marked.xreplace({symbol: sign * size})
+    marked = marked.replace(
+        lambda part: part.is_Pow and part.base == sign and part.exp.is_Integer,
+        lambda part: sign ** (part.exp % 2),
+    )
+    short = sympy.simplify(marked).subs(sign * size, symbol)
+    short = short.xreplace({size: sympy.Abs(symbol), sign: sympy.sign(symbol)})
+    return None if short.has(size, sign) else short
 
 
 @lru_cache(maxsize=1024)

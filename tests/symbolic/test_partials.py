@@ -308,7 +308,7 @@ def test_what_cannot_be_expressed_names_the_op_and_the_formula() -> None:
 def test_what_is_no_formula_is_refused() -> None:
     with pytest.raises(DeclarationError, match="'x \\+' is no formula"):
         parse("x +", ("x",))
-    with pytest.raises(DeclarationError, match="has the symbols z beside its parameters x, y"):
+    with pytest.raises(DeclarationError, match="symbol z, which is not among its parameters x, y"):
         parse("x * z", ("x", "y"))
 
 
