@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
+from symgrad.ir import provenance
 from symgrad.model import tree as trees
 from symgrad.model.arguments import declared_arguments
 from symgrad.model.artefact import Artefact
@@ -258,7 +259,8 @@ class Lambdified(Artefact):
         return shapes, dtype.str
 
     def _jet(self, key: Any) -> Jet:
-        with self._lock:
+        # quiet, so that the source does not depend on the line that happened to call first
+        with self._lock, provenance.quiet():
             jet = self._jets.get(key)
             if jet is None:
                 shapes, dtype = key

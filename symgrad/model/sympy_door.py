@@ -128,6 +128,22 @@ def _leaves(symbols: Mapping[Any, Any], parts: list[Any]) -> dict[Any, Any]:
 # ---------------------------------------------------------------- to SymPy
 
 
+#: ops that move values, or repeat them
+_MOVING = frozenset({"broadcast_to", "expand_dims", "full", "reshape", "squeeze"})
+
+
+def _same_everywhere(node: Expr, found: Mapping[Expr, Any]) -> Any:
+    """The one value that all elements of an array have; None where they may differ."""
+    import sympy
+
+    name = node.op.name
+    if name in ("zeros", "ones"):
+        return sympy.Integer(name == "ones")
+    if name in _MOVING and found[node.args[0]].is_number and node.args[0].closed:
+        return found[node.args[0]]
+    return None
+
+
 def to_sympy(expr: Any, symbols: Mapping[Any, Any] | None = None, *, named: bool = False) -> Any:
     """An expression in SymPy's language, by the formulas of its ops.
 
@@ -215,7 +231,10 @@ class _Writer:
             elif node.op is NAMED:
                 found[node] = self._definition(node, found[node.args[0]])
             else:
-                if node.args and not node.op.elementwise and node.op.name not in ("broadcast_to",):
+                if (value := _same_everywhere(node, found)) is not None:
+                    found[node] = value
+                    continue
+                if node.args and not node.op.elementwise and node.op.name != "broadcast_to":
                     raise CompileError(
                         f"{node.op.name} has no formula for one element, so SymPy cannot be told "
                         f"of it: {node!r}; with static sizes its elements would be written out"

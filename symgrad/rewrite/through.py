@@ -12,7 +12,7 @@ from symgrad.rewrite.pattern import anything
 
 
 def _on_a_formula(name: str, below: tuple[str, ...]) -> bool:
-    return any(OPS[arg].transparent for arg in below)
+    return any(arg in OPS and OPS[arg].transparent for arg in below)
 
 
 @rule("stability", lambda *args: anything(*args), only=_on_a_formula, extends_domain=True)
