@@ -33,14 +33,15 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
 _FUNCTIONS = [
     "Abs", "acos", "acosh", "acot", "acoth", "acsc", "airyai", "airyaiprime", "airybi",
     "airybiprime", "And", "arg", "asec", "asin", "asinh", "atan", "atan2", "atanh", "besseli",
-    "besselj", "besselk", "bessely", "beta", "binomial", "cbrt", "ceiling", "Chi", "Ci",
-    "conjugate", "cos", "cosh", "cot", "coth", "csc", "csch", "digamma", "Ei", "elliptic_e",
-    "elliptic_k", "Eq", "erf", "erfc", "erfcinv", "erfi", "erfinv", "exp", "expint", "factorial",
-    "floor", "frac", "fresnelc", "fresnels", "gamma", "Ge", "Gt", "Heaviside", "im", "ITE",
-    "KroneckerDelta", "LambertW", "Le", "log", "loggamma", "lowergamma", "Lt", "Max", "Min",
-    "Mod", "Ne", "Not", "Or", "Piecewise", "polygamma", "Rational", "re", "root", "sec", "sech",
+    "besselj", "besselk", "bessely", "beta", "betainc_regularized", "binomial", "cbrt",
+    "ceiling", "Chi", "Ci", "conjugate", "cos", "cosh", "cot", "coth", "csc", "csch", "diff",
+    "digamma", "Ei", "elliptic_e", "elliptic_k", "Eq", "erf", "erf2", "erfc", "erfcinv", "erfi",
+    "erfinv", "exp", "expand_func", "expint", "factorial", "floor", "frac", "fresnelc",
+    "fresnels", "gamma", "Ge", "Gt", "Heaviside", "hyper", "im", "ITE", "jn", "KroneckerDelta",
+    "LambertW", "Le", "log", "loggamma", "lowergamma", "Lt", "Max", "Min", "Mod", "Ne", "Not",
+    "Or", "Piecewise", "polygamma", "Rational", "re", "RisingFactorial", "root", "sec", "sech",
     "Shi", "Si", "sign", "sin", "sinc", "sinh", "sqrt", "tan", "tanh", "trigamma", "uppergamma",
-    "Xor", "zeta",
+    "Xor", "yn", "zeta",
 ]
 # fmt: on
 #: other spellings: NumPy's, and Python's own
@@ -266,6 +267,9 @@ class _Reader:
 
     def _tuple(self, node: ast.Tuple, depth: int) -> Any:
         return tuple(self.value(part, depth) for part in node.elts)
+
+    def _list(self, node: ast.List, depth: int) -> Any:
+        return [self.value(part, depth) for part in node.elts]
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         if not isinstance(node.func, ast.Name) or node.keywords:
