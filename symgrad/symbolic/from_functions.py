@@ -23,11 +23,12 @@ __all__ = ["plan"]
 _RENAMED = {
     "Abs": "absolute",
     "Cbrt": "cbrt",
-    "Chi": "chi",
     "Ei": "expi",
+    "RisingFactorial": "poch",
     "LambertW": "lambertw",
     "Sqrt": "sqrt",
     "besseli": "iv",
+    "binomial": "binom",
     "besselj": "jv",
     "besselk": "kv",
     "bessely": "yv",
@@ -60,6 +61,19 @@ _OF_RECIPROCALS = {
     "acoth": "arctanh",
     "asech": "arccosh",
     "acsch": "arcsinh",
+}
+#: SciPy's functions of several results, with the place of SymPy's among them
+_PARTS = {
+    "Chi": ("shichi", 1),
+    "Ci": ("sici", 1),
+    "Shi": ("shichi", 0),
+    "Si": ("sici", 0),
+    "airyai": ("airy", 0),
+    "airyaiprime": ("airy", 1),
+    "airybi": ("airy", 2),
+    "airybiprime": ("airy", 3),
+    "fresnelc": ("fresnel", 1),
+    "fresnels": ("fresnel", 0),
 }
 #: what has no values before it is worked out
 _UNEVALUATED = {
@@ -108,6 +122,9 @@ def plan(translation: Translation, expr: Any, kind: str) -> Plan | None:
         return expr.args, lambda x: call("reciprocal", call(_RECIPROCALS[kind], x))
     if kind in _OF_RECIPROCALS:
         return expr.args, lambda x: call(_OF_RECIPROCALS[kind], call("reciprocal", x))
+    if kind in _PARTS:
+        name, place = _PARTS[kind]
+        return expr.args, lambda x: call(name, x)[place]
     rewritten = _rewritten(expr, kind)
     if rewritten is not None:
         return (rewritten,), lambda value: value
@@ -256,6 +273,33 @@ def _factorial(n: Any) -> Any:
     return call("gamma", call("add", n, 1))
 
 
+@_of("FallingFactorial")
+def _falling(x: Any, k: Any) -> Any:
+    return call("poch", call("add", call("subtract", x, k), 1), k)
+
+
+@_made("hyper")
+def _hyper(translation: Translation, expr: Any) -> Plan:
+    above, below, z = expr.args
+    name = f"hyp{len(above)}f{len(below)}"
+    if not known(name):
+        raise CompileError(f"no function {name} to express {expr} by")
+    return (*above, *below, z), lambda *args: call(name, *args)
+
+
+@_made("betainc_regularized", "betainc")
+def _betainc(translation: Translation, expr: Any) -> Plan:
+    a, b, low, high = expr.args
+    if low != 0:
+        rest = expr.func(a, b, 0, high) - expr.func(a, b, 0, low)
+        return (rest,), lambda value: value
+    if type(expr).__name__ == "betainc_regularized":
+        return (a, b, high), lambda a, b, x: call("betainc", a, b, x)
+    return (a, b, high), lambda a, b, x: call(
+        "multiply", call("beta", a, b), call("betainc", a, b, x)
+    )
+
+
 @_of("erf2")
 def _erf2(x: Any, y: Any) -> Any:
     return call("subtract", call("erf", y), call("erf", x))
@@ -279,6 +323,9 @@ def _lambertw(translation: Translation, expr: Any) -> Plan:
 
 @_made("log")
 def _log(translation: Translation, expr: Any) -> Plan:
+    (x,) = expr.args
+    if type(x).__name__ == "factorial":  # which overflows from 171 on
+        return x.args, lambda n: call("gammaln", call("add", n, 1))
     return expr.args, lambda x: call("log", x)
 
 

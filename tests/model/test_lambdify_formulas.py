@@ -93,6 +93,7 @@ SAVED = [
     ("log-sum-exp", "dx", (-1e3, -1001.0, -1e4)),
     ("softmax", "value", (1e3, 1e3, -1e3)),
     ("softmax", "dx", (-1e3, -1001.0, -1e4)),
+    ("normal cdf", "value", (-10.0,)),
     ("relative growth", "value", (1e-12,)),
     ("logarithm of one plus", "value", (1e-15,)),
     ("Rayleigh range", "value", (1e200,)),

@@ -3,6 +3,7 @@
 from collections import namedtuple
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -185,6 +186,30 @@ def test_functions(expr: Any) -> None:
     f = sg.lambdify((x, y), expr)
     np.testing.assert_allclose(f(0.7, 0.3), want, rtol=4e-15)
     np.testing.assert_allclose(f(np.full(2, 0.7), np.full(2, 0.3)), want, rtol=4e-15)
+
+
+SPECIAL = [
+    sp.gamma(x), sp.loggamma(x), sp.digamma(x), sp.polygamma(2, x), sp.beta(x, y), sp.erf(x),
+    sp.erfc(x), sp.erfi(x), sp.erfinv(y), sp.erfcinv(y), sp.erf2(x, y), sp.lowergamma(x, y),
+    sp.uppergamma(x, y), sp.besselj(1, x), sp.bessely(0, x), sp.besseli(2, x), sp.besselk(1, x),
+    sp.besselj(sp.Rational(1, 3), x), sp.jn(1, x), sp.yn(1, x), sp.LambertW(x), sp.expint(2, x),
+    sp.Ei(x), sp.E1(x), sp.Si(x), sp.Ci(x), sp.Shi(x), sp.Chi(x), sp.airyai(x), sp.airybi(-x),
+    sp.airyaiprime(x), sp.airybiprime(x), sp.fresnels(x), sp.fresnelc(x), sp.elliptic_k(y),
+    sp.elliptic_e(y), sp.zeta(2 + x), sp.zeta(2 + x, y), sp.factorial(x), sp.binomial(3 + x, y),
+    sp.rf(x, 2 + y), sp.ff(4 + x, y), sp.log(sp.factorial(x)), sp.hyper([x], [y], x),
+    sp.hyper([x, 1], [2], y), sp.hyper([], [x], y), sp.betainc_regularized(2, 3, 0, y),
+    sp.trigamma(x), sp.harmonic(3) * x,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expr", SPECIAL, ids=str)
+def test_special_functions(expr: Any) -> None:
+    point = (0.7, 0.3)
+    with mpmath.mp.workdps(40):
+        want = sp.lambdify((x, y), expr.rewrite(sp.erf), "mpmath")(*map(mpmath.mpf, point))
+    f = sg.lambdify((x, y), expr)
+    np.testing.assert_allclose(f(*point), float(want), rtol=2e-14)
+    np.testing.assert_allclose(f(*np.full((2, 3), [[0.7], [0.3]])), float(want), rtol=2e-14)
 
 
 def test_principal_roots_of_negative_numbers_are_not_real() -> None:

@@ -174,8 +174,8 @@ FORMULAS = [
         (1e3, 1e3, -1e3),
         (-1e3, -1001.0, -1e4),
     ),
-    one("normal cdf", normal_cdf, -1.0, 1e-9, 2.0),
-    one("normal log-cdf", sp.log(normal_cdf), -1.0, 1e-9, 2.0),
+    one("normal cdf", normal_cdf, -38.0, -10.0, -1.0, 1e-9, 2.0, 9.0),
+    one("normal log-cdf", sp.log(normal_cdf), -30.0, -10.0, -1.0, 1e-9, 2.0, 9.0),
     many(
         "Black-Scholes call",
         S * (1 + sp.erf(d1 / sp.sqrt(2))) / 2
@@ -203,6 +203,31 @@ FORMULAS = [
     one("odds", sp.exp(x) / (1 + sp.exp(x)) / (1 - sp.exp(x) / (1 + sp.exp(x))), -40.0, 0.3, 40.0),
     one("Gudermannian", 2 * sp.atan(sp.tanh(x / 2)), *SMALL),
     one("squared hyperbolic secant", 1 - sp.tanh(x) ** 2, *TAILS[1:-1]),
+    many(
+        "Student's t",
+        sp.loggamma((n + 1) / 2)
+        - sp.loggamma(n / 2)
+        - sp.log(n * sp.pi) / 2
+        - (n + 1) / 2 * sp.log(1 + x**2 / n),
+        (x, n),
+        (0.5, 3.0),
+        (1e-9, 5.0),
+        (30.0, 2.5),
+    ),
+    many(
+        "gamma density",
+        x ** (a - 1) * sp.exp(-x / b) / (sp.gamma(a) * b**a),
+        (x, a, b),
+        (2.0, 3.5, 1.5),
+        (0.1, 0.5, 2.0),
+    ),
+    many(
+        "von Mises",
+        sp.exp(k * sp.cos(x - mu)) / (2 * sp.pi * sp.besseli(0, k)),
+        (x, mu, k),
+        (0.5, 0.1, 2.0),
+        (3.0, 0.0, 20.0),
+    ),
     many("compound interest", (1 + r) ** n, (r, n), (0.05, 10.0), (1e-9, 1e9)),
     many("difference of squares", x**2 - y**2, (x, y), (1e8 + 1, 1e8), (3.0, 2.0)),
     one("quadratic root", (-1 + sp.sqrt(1 + 4 * x)) / 2, 1e-12, 1e-3, 1.0, 1e10),
