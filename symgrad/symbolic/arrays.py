@@ -235,14 +235,6 @@ def _var(node: Expr, x: Array) -> Any:
     return _total(away**2, node, node.attrs["keepdims"]) / count
 
 
-@_define("euclidean_norm")
-def _euclidean_norm(node: Expr, x: Array) -> Any:
-    import sympy
-
-    total = np.asarray(_total(x**2, node, node.attrs["keepdims"]), object)
-    return np.frompyfunc(sympy.sqrt, 1, 1)(total)
-
-
 @_define("logsumexp")
 def _logsumexp(node: Expr, x: Array) -> Any:
     return _log(np.asarray(_total(_exp(x), node, node.attrs["keepdims"]), object))
