@@ -12,7 +12,7 @@ ifneq ($(shell $(RUN) -c 'print("usable")' 2>/dev/null),usable)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint golden bench fuzz clean
+.PHONY: help demo test lint golden accuracy docs bench fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -29,6 +29,13 @@ lint: $(STAMP)  ## ruff and mypy
 
 golden: $(STAMP)  ## renew the golden files; read the diff before you commit it
 	@$(RUN) -m tests.golden.renew
+
+accuracy: $(STAMP)  ## errors against mpmath, beside the frameworks that .venv has ('.[bench]')
+	@$(RUN) -m tests.accuracy
+
+docs: $(STAMP)  ## renew docs/ops.md and what the code in the documents prints
+	@$(RUN) -m tests.documents.ops
+	@$(RUN) -m tests.examples.documents
 
 bench: $(STAMP)  ## run the benchmarks, tests/benchmarks/bench_*.py
 	@$(RUN) -m pytest -q -s -o python_files='bench_*.py' tests/benchmarks

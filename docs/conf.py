@@ -5,6 +5,8 @@ import symgrad
 project = "symgrad"
 release = symgrad.__version__
 extensions = ["myst_parser"]
+myst_enable_extensions = ["dollarmath"]
+myst_fence_as_directive = ["math"]  # as GitHub writes equations
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"symgrad {release}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Any
 
@@ -165,14 +165,19 @@ def _whole(case: Case, problem: Problem, dtype: str) -> list[Measure]:
             column += list(flat)
             index += [(n, k) for k in range(len(flat))]
 
-    def moved(key: str, i: int) -> list[Any]:
-        n, k = columns[key][2][i]
+    @cache
+    def neighbours(n: int) -> list[dict[str, Any]]:
+        """The exact results of a call where its arguments and weights are moved."""
         args, weights = calls[n]
-        moves = []
+        made = []
         for pattern in ([1], [1, -1], [1, 1, -1]):
             *ends, factors = [_nudged(a, pattern) for a in (*args, weights)]
-            moves.append(_rows(problem, ends, factors)[key])
-        return [np.ravel(rows)[k] for rows in moves if rows is not None]
+            made.append(_rows(problem, ends, factors))
+        return made
+
+    def moved(key: str, i: int) -> list[Any]:
+        n, k = columns[key][2][i]
+        return [np.ravel(rows[key])[k] for rows in neighbours(n) if rows["value"] is not None]
 
     return [
         Measure(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.accuracy.measure import Measure
 
-__all__ = ["digest", "document", "summary"]
+__all__ = ["digest", "document", "summary", "ulps"]
 
 #: systems in the order of the tables
 ORDER = ("symgrad", "naive", "JAX", "PyTorch", "PyTensor", "autograd")
@@ -173,10 +173,10 @@ def _table(cases: dict[str, Any], what: str) -> str:
         cells = []
         for name in systems:
             found = _found(case, "float64", what, name)
-            text = "—" if found is None else _ulps(found["worst"])
+            text = "—" if found is None else ulps(found["worst"])
             single = _found(case, "float32", what, name)
             if name == "symgrad" and single is not None:
-                text += f" ({_ulps(single['worst'])})"
+                text += f" ({ulps(single['worst'])})"
             cells.append(text)
         at = own["at"] if float(own["worst"]) > 4 else ""
         rows.append([_code(key), *cells, _code(at) if at else ""])
@@ -201,7 +201,7 @@ def _exceeding(beyond: list[dict[str, Any]]) -> str:
     head = ["formula", "result", "points", "the worst of them", "error", "allowed"]
     rows = [
         [_code(b["case"]), f"{b['quantity']}, {b['dtype']}", str(b["unexplained"]), _code(b["at"]),
-         _ulps(b["error"]), _ulps(b["allowed"])]
+         ulps(b["error"]), ulps(b["allowed"])]
         for b in open_
     ]  # fmt: skip
     lines.append(_markdown(head, rows) if rows else "None.\n")
@@ -209,14 +209,15 @@ def _exceeding(beyond: list[dict[str, Any]]) -> str:
         lines.append("\nExplained so entirely:\n\n")
         rows = [
             [_code(b["case"]), f"{b['quantity']}, {b['dtype']}", str(b["points"]), _code(b["at"]),
-             _ulps(b["error"]), _ulps(b["allowed"])]
+             ulps(b["error"]), ulps(b["allowed"])]
             for b in explained
         ]  # fmt: skip
         lines.append(_markdown(head, rows))
     return "".join(lines)
 
 
-def _ulps(x: Any) -> str:
+def ulps(x: Any) -> str:
+    """A number of them, as the documents show it."""
     value = float(x)
     if math.isinf(value):
         return "∞"

@@ -190,6 +190,7 @@ def truth(
             nothing = [np.full(np.shape(a), None, object) for a in args]
             return Truth(None, nothing, [])
         factors = np.asarray(lifted(weights), object)
+        here = _number(np.sum(value * factors))
         slopes: list[Any] = []
         for i, array in enumerate(exact):
             slope = np.full(np.shape(array), None, object) if i in differentiable else None
@@ -197,22 +198,23 @@ def truth(
             if slope is None:
                 continue
             for index in np.ndindex(np.shape(array)):
-                slope[index] = _slope(total, array, index, factors)
+                slope[index] = _slope(total, here, array, index, factors)
         clean = np.array([_number(v) for v in value.flat], object).reshape(value.shape)
         return Truth(clean, slopes, [])
 
 
-def _slope(total: Callable[[], Any], array: Any, index: Any, weights: Any) -> Any:
+def _slope(total: Callable[[], Any], value: Any, array: Any, index: Any, weights: Any) -> Any:
+    """The derivative of the weighted sum of results, which is `value` here."""
     kept = array[index]
     h = _step(kept)
     ends = []
-    for sign in (0, 1, -1):
+    for sign in (1, -1):
         array[index] = kept + sign * h
         found = total()
         ends.append(None if found is None else _number(np.sum(found * weights)))
     array[index] = kept
-    value, above, below = ends
-    if any(e is None or mpmath.isinf(e) for e in ends):
+    above, below = ends
+    if any(e is None or mpmath.isinf(e) for e in (value, *ends)):
         return None
     after, before = (above - value) / h, (value - below) / h
     size = abs(after) + abs(before)

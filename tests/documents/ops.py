@@ -28,6 +28,7 @@ from symgrad.ir.op import FUNCTIONS, NAMESPACES, OPS, Example, Op
 from symgrad.ops.leaf import INPUT
 from symgrad.viz.outline import Outline
 from symgrad.viz.typeset import SYMBOL, name_latex, write
+from tests.accuracy.report import ulps
 from tests.ops.registry_cases import COMPOSED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -256,16 +257,18 @@ def _renumber(symbols: list[str]) -> dict[str, str]:
 
 def errors(name: str, data: dict[str, Any]) -> str:
     """``value 1.0 ulps (float32: 2.1), gradient 1.7 ulps (2.6)``."""
-    found = data.get("ops", {}).get(name)
-    if not found:
-        return ""
+    results = data["cases"].get(name, {}).get("results", {})
     parts = []
     for what in ("value", "gradient"):
-        double, single = (found.get(d, {}).get(what) for d in ("float64", "float32"))
+        double, single = (_worst(results, dtype, what) for dtype in ("float64", "float32"))
         if double is not None:
-            more = f" (float32: {single})" if single is not None else ""
-            parts.append(f"{what} {double} ulps{more}")
+            more = f" (float32: {ulps(single)})" if single is not None else ""
+            parts.append(f"{what} {ulps(double)} ulps{more}")
     return ", ".join(parts)
+
+
+def _worst(results: dict[str, Any], dtype: str, what: str) -> Any:
+    return results.get(dtype, {}).get(what, {}).get("symgrad", {}).get("worst")
 
 
 # ---------------------------------------------------------------- the page
@@ -303,6 +306,14 @@ def _entry(entry: Entry, data: dict[str, Any]) -> str:
     return head + "\n" + "".join(rest) + "\n"
 
 
+def measured() -> dict[str, Any]:
+    """What ``make accuracy`` wrote last; nothing, if it never did."""
+    if not DATA.exists():
+        return {"cases": {}}
+    data: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+    return data
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(json.loads(DATA.read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(page(measured()), encoding="utf-8")
     print(PAGE.relative_to(ROOT))
