@@ -9,6 +9,7 @@ from symgrad.ir.node import Expr
 from symgrad.ir.op import FUNCTIONS
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.log_form import log_form
+from symgrad.rewrite.magnitude import scaled_form
 from symgrad.rewrite.pattern import (
     cos,
     divide,
@@ -148,11 +149,18 @@ def difference_of_logarithms(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     return _apart("log", p, q, run)
 
 
+def _has_exponent(x: Expr, run: Rewriter) -> bool:
+    """Whether x has a factor e^a, so that its logarithm has the term a."""
+    form, parts = log_form(x, run), scaled_form(x, run)
+    if form is not None and form.hot:
+        return True
+    return parts is not None and parts.rest is not None and bool(parts.scale)
+
+
 @rule("difference", lambda p, q: log(p * q), extends_domain=True, domain=(0.2, 2.0))
 def logarithm_of_product(p: Expr, q: Expr, node: Expr, run: Rewriter) -> Expr | None:
     """log(p q) -> log p + log q, where the product is out of range."""
-    form = log_form(node.args[0], run)
-    if not _both_vary(p, q) or (form is not None and form.hot):
+    if not _both_vary(p, q) or _has_exponent(node.args[0], run):
         return None
     return log_product(p, q)
 
@@ -160,8 +168,7 @@ def logarithm_of_product(p: Expr, q: Expr, node: Expr, run: Rewriter) -> Expr | 
 @rule("difference", lambda p, q: log(p / q), extends_domain=True, domain=(0.2, 2.0))
 def logarithm_of_quotient(p: Expr, q: Expr, node: Expr, run: Rewriter) -> Expr | None:
     """log(p / q) -> log(1 + (p - q) / q) for close p and q; log p - log q out of range."""
-    form = log_form(node.args[0], run)
-    if not _both_vary(p, q) or (form is not None and form.hot):
+    if not _both_vary(p, q) or _has_exponent(node.args[0], run):
         return None
     return log_quotient(p, q)
 

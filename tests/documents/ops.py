@@ -306,6 +306,14 @@ def _entry(entry: Entry, data: dict[str, Any]) -> str:
     return head + "\n" + "".join(rest) + "\n"
 
 
+def measured() -> dict[str, Any]:
+    """What ``make accuracy`` wrote last; nothing, if it never did."""
+    if not DATA.exists():
+        return {"cases": {}}
+    data: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+    return data
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(json.loads(DATA.read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(page(measured()), encoding="utf-8")
     print(PAGE.relative_to(ROOT))

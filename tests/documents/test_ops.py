@@ -1,25 +1,45 @@
 """docs/ops.md is what the registry says, and docs/numerics.md what this machine computes."""
 
-import json
+import re
+from pathlib import Path
 
 import pytest
 
 from symgrad.ir.op import FUNCTIONS
 from tests.accuracy import example
 from tests.accuracy.report import document
-from tests.documents.ops import DATA, PAGE, entries, equations, errors, meaning, notes, page
+from tests.documents.ops import (
+    DATA,
+    PAGE,
+    entries,
+    equations,
+    errors,
+    meaning,
+    measured,
+    notes,
+    page,
+)
 
-DATA_NOW = json.loads(DATA.read_text(encoding="utf-8"))
+MEASURED = re.compile(r"\n\nMeasured error: .*")
 
 
 def test_the_page_is_current() -> None:
-    now = page(DATA_NOW)
-    assert PAGE.read_text(encoding="utf-8") == now, "`make docs` renews it"
+    """But for the errors: those are of another machine, and of another day."""
+    text = PAGE.read_text(encoding="utf-8")
+    assert MEASURED.sub("", text) == page({"cases": {}}), "`make docs` renews it"
 
 
-def test_the_measurements_are_those_of_the_data() -> None:
-    path = PAGE.with_name("accuracy.md")
-    assert path.read_text(encoding="utf-8") == document(DATA_NOW), "`make accuracy` renews it"
+@pytest.mark.parametrize("path", [PAGE, PAGE.with_name("accuracy.md")], ids=lambda p: p.name)
+def test_the_errors_shown_are_those_that_were_measured(path: Path) -> None:
+    text, data = path.read_text(encoding="utf-8"), measured()
+    if not DATA.exists():  # `make accuracy` was never run
+        assert not MEASURED.search(text) and "| symgrad |" not in text
+    elif path == PAGE:
+        shown = {line.strip() for line in MEASURED.findall(text)}
+        known = {f"Measured error: {errors(name, data)}." for name in data["cases"]}
+        assert shown and shown <= known, "`make docs` renews it"
+    else:
+        assert text == document(data), "`make accuracy` renews it"
 
 
 def test_every_public_function_is_on_it_and_says_what_it_is() -> None:
