@@ -24,6 +24,9 @@ from symgrad.ops.repair import Piece, pieces, profile
 
 __all__ = ["UNIVARIATE", "Formula", "rewritten"]
 
+#: steps of a formula that is still looked at: a higher derivative of a long one takes minutes
+LARGEST = 160
+
 #: (op, positions of its arguments, attributes); the variable is at 0, a number is a step too
 Step = tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...]]
 
@@ -91,7 +94,9 @@ class Formula:
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """Where a polynomial stands in for the formula."""
-        return pieces(self) if profile(self.stable).bad else ()
+        if len(self.steps) > LARGEST or not profile(self.stable).bad:
+            return ()
+        return pieces(self)
 
     @cached_property
     def derivative(self) -> Formula:
@@ -111,6 +116,8 @@ class Formula:
         return self._rewritten(False)
 
     def _rewritten(self, mend: bool) -> Formula:
+        if len(self.steps) > LARGEST:
+            return self
         x = identity(INPUT, {"name": "x", "shape": (), "dtype": np.dtype(np.float64)})
         root = self.build(x)
         for rewrite in rewritten:
