@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgrad.errors import CompileError
 from symgrad.ir.node import Expr, identity, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ops.interpret import evaluate
@@ -140,8 +141,11 @@ def profile(formula: Formula) -> Profile:
     finite = np.array([c for c in centers if np.isfinite(c)])
     beside = [finite + sign * 1e-5 * np.where(finite == 0, 1, np.abs(finite)) for sign in (-1, 1)]
     extra = np.concatenate([finite, *beside, _OUT])
-    single = _values(formula, points).astype(np.float64)
-    double = _values(formula, np.concatenate([points.astype(np.float64), extra]))
+    try:
+        single = _values(formula, points).astype(np.float64)
+        double = _values(formula, np.concatenate([points.astype(np.float64), extra]))
+    except (CompileError, ImportError):  # of functions that need what is not installed nothing is known
+        return Profile(frozenset(), False)
     double, extra = double[: len(points)], double[len(points) :]
     bad = set()
     for center, start, end in zip(centers, [0, *ends], ends, strict=False):
@@ -188,7 +192,6 @@ def pieces(formula: Formula) -> tuple[Piece, ...]:
     """Polynomials for the places where the formula loses digits."""
     import sympy
 
-    from symgrad.errors import CompileError
     from symgrad.symbolic.formulas import as_sympy
     from symgrad.symbolic.series import Truth
 
