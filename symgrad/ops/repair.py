@@ -144,7 +144,7 @@ def profile(formula: Formula) -> Profile:
     try:
         single = _values(formula, points).astype(np.float64)
         double = _values(formula, np.concatenate([points.astype(np.float64), extra]))
-    except (CompileError, ImportError):  # of functions that need what is not installed nothing is known
+    except (CompileError, ImportError):  # it needs what is not installed
         return Profile(frozenset(), False)
     double, extra = double[: len(points)], double[len(points) :]
     bad = set()
