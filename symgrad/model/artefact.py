@@ -44,6 +44,9 @@ class Artefact:
     def save(self, path: str | os.PathLike[str]) -> pathlib.Path:
         """Write the source as a module that needs NumPy and nothing else.
 
+        Only where it calls functions of ``sg.special`` that NumPy cannot express does it import
+        SciPy too; its first lines say so.
+
         Returns
         -------
         pathlib.Path

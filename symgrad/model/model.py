@@ -209,6 +209,9 @@ class Model(Artefact):
     def save(self, path: str | os.PathLike[str], params: Params | None = None) -> pathlib.Path:
         """Write the source as a module that needs NumPy and nothing else.
 
+        Only where it calls functions of ``sg.special`` that NumPy cannot express does it import
+        SciPy too; its first lines say so.
+
         Parameters
         ----------
         path : path of the module
