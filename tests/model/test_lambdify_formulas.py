@@ -35,14 +35,15 @@ def errors(
     """What, order, point, value, truth, our error, the naive formula's; for everything."""
     n = len(formula.symbols)
     slopes = [formula.expr.diff(s) for s in formula.symbols]
-    curves = [slope.diff(s) for slope in slopes for s in formula.symbols]
+    second = formula.order == 2
+    curves = [slope.diff(s) for slope in slopes for s in formula.symbols] if second else []
     parts = [formula.expr, *slopes, *curves]
     labels = ["value", *(f"d{s}" for s in formula.symbols)]
     labels += [f"d{s} d{t}" for s in formula.symbols for t in formula.symbols]
     columns = [np.array(column) for column in zip(*formula.points, strict=True)]
-    f = sg.lambdify(formula.symbols, formula.expr, derivatives=2)
-    value, gradient, hessian = f(*columns)
-    ours = [value, *np.moveaxis(gradient, -1, 0), *hessian.reshape(len(value), -1).T]
+    value, gradient, *rest = sg.lambdify(formula.symbols, formula.expr, formula.order)(*columns)
+    ours = [value, *np.moveaxis(gradient, -1, 0)]
+    ours += [row for hessian in rest for row in hessian.reshape(len(value), -1).T]
     naive = sympy.lambdify(formula.symbols, parts, ["scipy", "numpy"])
     exact = sympy.lambdify(formula.symbols, parts, "mpmath", cse=True)
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -52,7 +53,7 @@ def errors(
     with mpmath.mp.workdps(4000):
         for k, point in enumerate(formula.points):
             truths = exact(*map(mpmath.mpf, point))
-            for i, (label, truth) in enumerate(zip(labels, truths, strict=True)):
+            for i, (label, truth) in enumerate(zip(labels, truths, strict=False)):
                 order = 0 if i == 0 else 1 if i <= n else 2
                 got, peer = float(ours[i][k]), float(peers[i][k])
                 row = (label, order, point, got, float(truth), ulps(got, truth), ulps(peer, truth))
