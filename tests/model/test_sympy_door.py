@@ -205,7 +205,8 @@ SPECIAL = [
 def test_special_functions(expr: Any) -> None:
     point = (0.7, 0.3)
     at = {x: sp.Rational(point[0]), y: sp.Rational(point[1])}
-    want = float(expr.rewrite(sp.erf).rewrite(sp.erfinv).subs(at).evalf(30))  # of erf2, SymPy has no numbers
+    # of erf2, SymPy has no numbers
+    want = float(expr.rewrite(sp.erf).rewrite(sp.erfinv).subs(at).evalf(30))
     f = sg.lambdify((x, y), expr)
     np.testing.assert_allclose(f(*point), want, rtol=2e-14)
     np.testing.assert_allclose(f(*np.full((2, 3), [[0.7], [0.3]])), want, rtol=2e-14)
