@@ -158,13 +158,16 @@ class Spread(Average):
         return options
 
     def numpy(self, node: Expr, *args: Code) -> Code:
+        if self._in_runs(node):
+            return super().numpy(node, *args)
         return Code.call(self.name, args[0], **self.options(node))
 
     def prelude(self) -> tuple[Callable[..., Any], ...]:
-        return (getattr(axis_kernels, self.name),)
+        return getattr(axis_kernels, self.name), type(self).kernel
 
     def prelude_of(self, node: Expr) -> tuple[Callable[..., Any], ...]:
-        return self.prelude()
+        whole, in_runs = self.prelude()
+        return (in_runs if self._in_runs(node) else whole,)
 
     def latex(self, node: Expr, *args: str) -> str:
         axes = node.attrs["axis"]

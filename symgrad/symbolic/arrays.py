@@ -223,6 +223,14 @@ def _extremum(node: Expr, x: Array) -> Any:
     return x.reshape(node.shape)
 
 
+@_define("euclidean_norm")
+def _euclidean_norm(node: Expr, x: Array) -> Any:
+    import sympy
+
+    total = np.asarray(_total(x * x, node, node.attrs["keepdims"]), object)
+    return _each(sympy.sqrt)(total)
+
+
 @_define("mean")
 def _mean(node: Expr, x: Array) -> Any:
     return _total(x, node, node.attrs["keepdims"]) / _count(x, node)

@@ -35,6 +35,11 @@ EXEMPT = {
         "it moves or selects values, and changes none; its gradient adds what it moved",
     ),
     **dict.fromkeys(
+        ["random_integers", "random_permutation", "standard_exponential", "standard_gumbel",
+         "standard_laplace", "standard_logistic", "standard_truncated_normal"],
+        "a draw",
+    ),
+    **dict.fromkeys(
         ["zeros", "ones", "full", "eye", "arange", "one_hot", "linspace"],
         "it makes constants, by NumPy's own function",
     ),

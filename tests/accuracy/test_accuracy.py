@@ -32,6 +32,9 @@ OPEN: dict[tuple[str, str], str] = {
     ("log_softmax: log(p[0] + p[1])", "value"): "a sum of probabilities that is nearly 1",
     ("determinant: log(det(A' A))", "d/dx"): "the matrix is squared before it is inverted",
     ("solve: b inv(A' A) b", "d/dx"): "the matrix is squared before it is inverted",
+    ("solve: b inv(A' A) b", "d/dy"): "the matrix is squared before it is inverted",
+    ("solve: b inv(A' A) b", "value"): "a matrix of 1e-151, whose square is at the range's end",
+    ("norms: x / sqrt(sum(x^2))", "d/dx"): "what is along x cancels: 18 ulps where one is naive",
 }
 
 
