@@ -231,6 +231,16 @@ def _euclidean_norm(node: Expr, x: Array) -> Any:
     return _each(sympy.sqrt)(total)
 
 
+@_define("p_norm")
+def _p_norm(node: Expr, x: Array) -> Any:
+    import sympy
+
+    p = sympy.Rational(node.attrs["p"])
+    powers = _each(lambda value: sympy.Abs(value) ** p)(x)
+    total = np.asarray(_total(powers, node, node.attrs["keepdims"]), object)
+    return _each(lambda value: value ** (1 / p))(total)
+
+
 @_define("mean")
 def _mean(node: Expr, x: Array) -> Any:
     return _total(x, node, node.attrs["keepdims"]) / _count(x, node)
