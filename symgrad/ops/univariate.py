@@ -8,9 +8,10 @@ another, with polynomials of its own, so that it is as accurate at any order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -27,6 +28,8 @@ __all__ = ["UNIVARIATE", "Formula", "rewritten"]
 #: steps of a formula that is still looked at: a higher derivative of a long one takes minutes
 LARGEST = 160
 
+T = TypeVar("T")
+
 #: (op, positions of its arguments, attributes); the variable is at 0, a number is a step too
 Step = tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...]]
 
@@ -35,6 +38,11 @@ _CHOOSING = frozenset({"where", "relu", "maximum", "minimum", "absolute", "exp_b
 #: what makes a formula stable far from where it cancels, and if wanted mends its parts: set by the
 #: rewriter, a layer above
 rewritten: list[Callable[[Formula, Expr, bool], Expr]] = []
+
+
+def _once(method: Callable[[Formula], T]) -> T:
+    """A property that equal formulas share: the same parts come again in many of them."""
+    return cast(T, property(lru_cache(maxsize=4096)(method)))
 
 
 class Formula:
@@ -49,7 +57,7 @@ class Formula:
         Whether parts that are nodes of this op are written out.
     """
 
-    __slots__ = ("__dict__", "steps")
+    __slots__ = ("_hash", "steps")
 
     def __init__(self, root: Expr, variable: Expr, plain: bool = True) -> None:
         index: dict[Expr, int] = {variable: 0}
@@ -60,19 +68,22 @@ class Formula:
             if node is variable:
                 continue
             if node.op is LITERAL:
-                step: Step = ("literal", (), (("value", float(node.attrs["value"].array)),))
+                value = float(node.attrs["value"].array)
+                zero = () if value else (("sign", math.copysign(1.0, value)),)  # 0.0 == -0.0
+                step: Step = ("literal", (), (("value", value), *zero))
             else:
                 args = tuple([index[arg] for arg in node.args])
                 step = (node.op.name, args, tuple(node.attrs.items()))
             index[node] = len(index)
             steps.append(step)
         self.steps = tuple(steps)
+        self._hash = hash(self.steps)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and self.steps == other.steps
+        return self is other or (isinstance(other, Formula) and self.steps == other.steps)
 
     def __hash__(self) -> int:
-        return hash(self.steps)
+        return self._hash
 
     def __reduce__(self) -> Any:
         return _restored, (self.steps,)
@@ -91,26 +102,26 @@ class Formula:
         """The formula as it was written, on an expression."""
         return self.nodes(x)[-1]
 
-    @cached_property
+    @_once
     def pieces(self) -> tuple[Piece, ...]:
         """Where a polynomial stands in for the formula."""
         if len(self.steps) > LARGEST or not profile(self.stable).bad:
             return ()
         return pieces(self)
 
-    @cached_property
+    @_once
     def derivative(self) -> Formula:
         """The formula of the derivative."""
         x = identity(INPUT, {"name": "x", "shape": (), "dtype": np.dtype(np.float64)})
         slope = _slope(self.nodes(x), x)
         return Formula(slope, x)
 
-    @cached_property
+    @_once
     def stable(self) -> Formula:
         """The formula as it is computed: its parts mended, its magnitudes kept in range."""
         return self._rewritten(True)
 
-    @cached_property
+    @_once
     def in_range(self) -> Formula:
         """The formula with magnitudes kept in range, and nothing mended."""
         return self._rewritten(False)
@@ -124,7 +135,7 @@ class Formula:
             root = rewrite(self, x, mend)
         return Formula(root, x, plain=False)
 
-    @cached_property
+    @_once
     def needed(self) -> bool:
         """Whether there is more to the formula than its steps.
 
@@ -155,6 +166,7 @@ class Formula:
 def _restored(steps: tuple[Step, ...]) -> Formula:
     made = object.__new__(Formula)
     made.steps = steps
+    made._hash = hash(steps)
     return made
 
 

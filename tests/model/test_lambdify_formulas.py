@@ -50,15 +50,41 @@ def errors(
         warnings.simplefilter("ignore")
         peers = [np.broadcast_to(p, (len(formula.points),)) for p in naive(*columns)]
     found = []
-    with mpmath.mp.workdps(4000):
-        for k, point in enumerate(formula.points):
-            truths = exact(*map(mpmath.mpf, point))
-            for i, (label, truth) in enumerate(zip(labels, truths, strict=False)):
-                order = 0 if i == 0 else 1 if i <= n else 2
-                got, peer = float(ours[i][k]), float(peers[i][k])
-                row = (label, order, point, got, float(truth), ulps(got, truth), ulps(peer, truth))
-                found.append(row)
+    for k, point in enumerate(formula.points):
+        for i, (label, truth) in enumerate(zip(labels, truths(exact, point), strict=False)):
+            order = 0 if i == 0 else 1 if i <= n else 2
+            got, peer = float(ours[i][k]), float(peers[i][k])
+            row = (label, order, point, got, float(truth), ulps(got, truth), ulps(peer, truth))
+            found.append(row)
     return found
+
+
+def truths(exact: Any, point: tuple[float, ...]) -> list[Any]:
+    """With as many digits as it takes until 40 of them stay; what is 0 is so with 4000."""
+    known: list[Any] = []
+    for digits in (150, 600, 4000):
+        with mpmath.mp.workdps(digits):
+            try:
+                found = [mpmath.mpmathify(t) for t in exact(*map(mpmath.mpf, point))]
+            except ZeroDivisionError:  # by a difference that needs more digits
+                continue
+            pairs = zip(known, found, strict=False)
+            if known and all(a and abs(a - b) <= abs(b) * mpmath.mpf(10) ** -40 for a, b in pairs):
+                break
+        known = found
+    return found
+
+
+def noise(formula: Formula, label: str, point: tuple[float, ...]) -> float:
+    """Ulps of the slope that one unit in each of its terms makes, for a noisy formula."""
+    if not formula.noisy or not label.startswith("d"):
+        return 0.0
+    terms = sympy.Add.make_args(formula.expr.diff(label[1:]))
+    with mpmath.mp.workdps(50):
+        found = [
+            sympy.lambdify(formula.symbols, t, "mpmath")(*map(mpmath.mpf, point)) for t in terms
+        ]
+        return float(sum(map(abs, found)) / abs(sum(found)))
 
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.name)
@@ -67,7 +93,8 @@ def test_no_worse_than_naive(formula: Formula) -> None:
     worse = [
         f"{label} at {point}: {got} for {truth}: {ours:.3g} ulps, naive {naive:.3g}"
         for label, order, point, got, truth, ours, naive in errors(formula)
-        if not ours <= max(ALLOWED[order][0], ALLOWED[order][1] * naive)
+        if not ours
+        <= max(ALLOWED[order][0], ALLOWED[order][1] * naive, noise(formula, label, point))
     ]
     assert not worse, "\n".join(worse)
 
