@@ -35,15 +35,14 @@ def errors(
     """What, order, point, value, truth, our error, the naive formula's; for everything."""
     n = len(formula.symbols)
     slopes = [formula.expr.diff(s) for s in formula.symbols]
-    second = formula.order == 2
-    curves = [slope.diff(s) for slope in slopes for s in formula.symbols] if second else []
+    curves = [slope.diff(s) for slope in slopes for s in formula.symbols]
     parts = [formula.expr, *slopes, *curves]
     labels = ["value", *(f"d{s}" for s in formula.symbols)]
     labels += [f"d{s} d{t}" for s in formula.symbols for t in formula.symbols]
     columns = [np.array(column) for column in zip(*formula.points, strict=True)]
-    value, gradient, *rest = sg.lambdify(formula.symbols, formula.expr, formula.order)(*columns)
+    value, gradient, hessian = sg.lambdify(formula.symbols, formula.expr, 2)(*columns)
     ours = [value, *np.moveaxis(gradient, -1, 0)]
-    ours += [row for hessian in rest for row in hessian.reshape(len(value), -1).T]
+    ours += [*hessian.reshape(len(value), -1).T]
     naive = sympy.lambdify(formula.symbols, parts, ["scipy", "numpy"])
     exact = sympy.lambdify(formula.symbols, parts, "mpmath", cse=True)
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -79,7 +78,7 @@ def noise(formula: Formula, label: str, point: tuple[float, ...]) -> float:
     """Ulps of the slope that one unit in each of its terms makes, for a noisy formula."""
     if not formula.noisy or not label.startswith("d"):
         return 0.0
-    terms = sympy.Add.make_args(formula.expr.diff(label[1:]))
+    terms = sympy.Add.make_args(formula.expr.diff(*[part[1:] for part in label.split()]))
     with mpmath.mp.workdps(50):
         found = [
             sympy.lambdify(formula.symbols, t, "mpmath")(*map(mpmath.mpf, point)) for t in terms

@@ -18,8 +18,6 @@ class Formula:
     expr: Any
     symbols: tuple[Any, ...]
     points: tuple[tuple[float, ...], ...]
-    #: how often it is differentiated
-    order: int = 2
     #: what a slope's terms lose to SciPy, which gives them to a unit or two, is allowed: where
     #: they cancel, the error of the sum is luck, and another machine has another
     noisy: bool = False
@@ -40,8 +38,6 @@ normal_cdf = (1 + sp.erf(x / sp.sqrt(2))) / 2
 d1 = (sp.log(S / K) + (r + sigma**2 / 2) * tau) / (sigma * sp.sqrt(tau))
 d2 = d1 - sigma * sp.sqrt(tau)
 
-#: to mend the second derivatives of these, stabilisation takes minutes
-_SLOW = ("kinetic energy", "Lorentz factor", "Student's t")
 _NOISY = ("Student's t",)
 
 _ALL = [
@@ -242,4 +238,4 @@ _ALL = [
     one("quadratic root", (-1 + sp.sqrt(1 + 4 * x)) / 2, 1e-12, 1e-3, 1.0, 1e10),
 ]
 
-FORMULAS = [replace(f, order=1 if f.name in _SLOW else 2, noisy=f.name in _NOISY) for f in _ALL]
+FORMULAS = [replace(f, noisy=f.name in _NOISY) for f in _ALL]
