@@ -244,23 +244,16 @@ def _signs(center: float) -> tuple[float, ...]:
 def _mended(formula: Formula, truth: Truth, center: float) -> Piece | None:
     """The shortest polynomial beyond which the formula can be trusted; None if there is none."""
     unit = abs(center) if center and np.isfinite(center) else 1.0
+    inner = np.array([s * unit * 2.0**-k for k in (8, 12, 20, 26) for s in _signs(center)])
+    worst_inside = _errors(formula.stable, truth, _x_of(center, inner)).max(initial=0)
+    if worst_inside <= _GOOD and not _is_hole(formula.stable, center):
+        return None
     rng = np.random.default_rng(0)
     # a polynomial around another number must not reach zero
     radii = _RADII if center == 0 or np.isinf(center) else [r for r in _RADII if r < 0.5]
-    ring = {
-        r: np.concatenate([s * unit * r * rng.uniform(1.0, 1.5, 6) for s in _signs(center)])
-        for r in radii
-    }
-    naive = {
-        r: float(_errors(formula.stable, truth, _x_of(center, t)).max(initial=0))
-        for r, t in ring.items()
-    }
-    inner = [s * unit * 2.0**-k for k in (8, 12, 20, 26) for s in _signs(center)]
-    worst_inside = float(
-        _errors(formula.stable, truth, _x_of(center, np.array(inner))).max(initial=0)
-    )
-    if worst_inside <= _GOOD and not _is_hole(formula.stable, center):
-        return None
+    rings = [[s * unit * r * rng.uniform(1.0, 1.5, 6) for s in _signs(center)] for r in radii]
+    errors = _errors(formula.stable, truth, _x_of(center, np.array(rings).ravel()))
+    naive = dict(zip(radii, errors.reshape(len(radii), -1).max(axis=1), strict=True))
     shape = _shape(truth, center, unit)
     if shape is None:
         return None
