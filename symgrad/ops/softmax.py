@@ -14,12 +14,12 @@ from symgrad.ops.axes import Axes, as_floating, count, delimited, indices, reduc
 from symgrad.ops.comparison import equal, isfinite
 from symgrad.ops.creation import full
 from symgrad.ops.elementwise import floating
-from symgrad.ops.exponential import exp, log
+from symgrad.ops.exponential import exp, expm1, log, log1p
 from symgrad.ops.reduce import Reduction, keep
 from symgrad.ops.selection import where
 from symgrad.ops.shape import squeeze
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
+__all__ = ["log_softmax", "logmeanexp", "logsumexp", "softmax"]
 
 
 class _Parts:
@@ -50,8 +50,26 @@ def _logsumexp(x: Any, axis: int | tuple[int, ...] | None, keepdims: bool = Fals
 # ---- log-sum-exp
 
 
+class _OfExponentials(Reduction):
+    """The logarithm of a sum or mean of exponentials, whose gradient is a softmax."""
+
+    numpy = Op.numpy  # none: it is lowered before source is printed
+
+    def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        return floating(dtype)
+
+    def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+        return (keep(ct, node) * _weights(node),)
+
+    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
+        (t,) = tangents
+        if t is None:
+            return None
+        return (t * _weights(node)).sum(node.attrs["axis"], keepdims=node.attrs["keepdims"])
+
+
 @register
-class LogSumExp(Reduction):
+class LogSumExp(_OfExponentials):
     """log sum exp along axes, finite wherever its value is."""
 
     name = "logsumexp"
@@ -70,20 +88,6 @@ class LogSumExp(Reduction):
         Example(lambda x: logsumexp(x, axis=1), lambda x: _logsumexp(x, 1), ((3, 1),)),
         Example(lambda x: logsumexp(x, axis=1), lambda x: _logsumexp(x, 1), ((3, 0),)),
     )
-
-    numpy = Op.numpy  # none: it is lowered before source is printed
-
-    def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        return floating(dtype)
-
-    def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
-        return (keep(ct, node) * _weights(node),)
-
-    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
-        (t,) = tangents
-        if t is None:
-            return None
-        return (t * _weights(node)).sum(node.attrs["axis"], keepdims=node.attrs["keepdims"])
 
     def lower(self, node: Expr) -> Expr:
         (x,), axes = node.args, node.attrs["axis"]
@@ -113,6 +117,57 @@ def logsumexp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
     x = as_floating(a)
     axes = reduced_axes(axis, x.ndim, "logsumexp")
     return make(OPS["logsumexp"], (x,), {"axis": axes, "keepdims": bool(keepdims)})
+
+
+@register
+class LogMeanExp(_OfExponentials):
+    """The logarithm of a mean of exponentials: exact where it is near 0, which a sum is not."""
+
+    name = "logmeanexp"
+    symbol = r"\operatorname*{logmeanexp}"
+    examples = (
+        Example(lambda x: logmeanexp(x), lambda x: _logmeanexp(x, None), ((3, 4),)),
+        Example(
+            lambda x: logmeanexp(x, axis=1, keepdims=True),
+            lambda x: _logmeanexp(x, 1, True),
+            ((3, 4),),
+        ),
+        Example(
+            lambda x: logmeanexp(x, axis=(0, 2)), lambda x: _logmeanexp(x, (0, 2)), ((2, 3, 4),)
+        ),
+        Example(lambda x: logmeanexp(x, axis=1), lambda x: _logmeanexp(x, 1), ((3, 1),)),
+    )
+
+    def lower(self, node: Expr) -> Expr:
+        (x,), axes = node.args, node.attrs["axis"]
+        if _is_empty(x, axes):
+            return full(node.shape, np.nan, node.dtype)
+        parts = _Parts(x, axes, finite=True)
+        out = log1p(expm1(parts.shifted).mean(axis=axes, keepdims=True)) + parts.shift
+        return out if node.attrs["keepdims"] or not axes else squeeze(out, axes)
+
+
+def _logmeanexp(x: Any, axis: Any, keepdims: bool = False) -> Any:
+    return np.log(np.exp(x).mean(axis=axis, keepdims=keepdims))
+
+
+@function
+def logmeanexp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
+    """Logarithm of the mean of exponentials along `axis`, or of all elements.
+
+    It does not overflow, and keeps its digits where it is near 0, since it is no difference of
+    :func:`logsumexp` and the logarithm of a length. Of nothing it is NaN, as the mean is.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x = sg.input("x", (2,))
+    >>> sg.function([x], sg.logmeanexp(x))([1e-20, 3e-20])
+    np.float64(2e-20)
+    """
+    x = as_floating(a)
+    axes = reduced_axes(axis, x.ndim, "logmeanexp")
+    return make(OPS["logmeanexp"], (x,), {"axis": axes, "keepdims": bool(keepdims)})
 
 
 # ---- softmax

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,7 @@ from symgrad.rewrite.pattern import (
     log1p,
     log_softmax,
     logaddexp,
+    logmeanexp,
     logsumexp,
     maximum,
     minimum,
@@ -49,8 +50,8 @@ class LogForm:
 
     Parameters
     ----------
-    log : Expr
-        Of the same shape and dtype as the expression.
+    core : Expr
+        The logarithm of the expression without its factor; of the expression's shape and dtype.
     sure : bool
         The expression is known to be >= 0 everywhere. Otherwise it is so only where its
         logarithm exists: enough below a log, not in a term of a sum.
@@ -59,18 +60,37 @@ class LogForm:
     scale, rest : Expr, optional
         The expression as ``exp(scale) * rest``, where `rest` may be negative: two such factors
         may have a positive product though neither has a logarithm.
+    factor : float
+        A positive number: those of a product are multiplied before their logarithm is taken, so
+        that what cancels among them is gone.
     """
 
-    log: Expr
+    core: Expr
     sure: bool = True
     hot: bool = True
     scale: Expr | None = None
     rest: Expr | None = None
+    factor: float = 1.0
+
+    @property
+    def log(self) -> Expr:
+        """The logarithm of the expression."""
+        if self.factor == 1:
+            return self.core
+        value = number(self.core)
+        if value is not None:
+            return literal(np.asarray(value + math.log(self.factor), self.core.dtype))
+        return self.core + math.log(self.factor)
 
     @property
     def is_one(self) -> bool:
         """Whether the expression is the literal 1."""
-        return number(self.log) == 0
+        return self.factor == 1 and number(self.core) == 0
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the expression is a literal number."""
+        return number(self.core) == 0
 
 
 # ---------------------------------------------------------------- the analysis
@@ -93,7 +113,7 @@ def log_form(node: Expr, run: Rewriter) -> LogForm | None:
         form = _FORMS.get(n.op.name)
         if form is not None and not run.opaque(n) and n.dtype.kind == "f":
             found = form(n, [memo.get(arg) for arg in n.args])
-            if found is not None and found.log.aval != n.aval:
+            if found is not None and found.core.aval != n.aval:
                 found = None
         memo[n] = found
     return memo[node]
@@ -112,9 +132,28 @@ def _of(*names: str) -> Callable[[Rule], Rule]:
     return enter
 
 
-def _merged(log_: Expr, *parts: LogForm) -> LogForm:
+def _merged(core: Expr, *parts: LogForm, factor: float = 1.0) -> LogForm:
     """The form of something made of `parts`."""
-    return LogForm(log_, all([p.sure for p in parts]), any([p.hot for p in parts]))
+    sure, hot = all([p.sure for p in parts]), any([p.hot for p in parts])
+    return LogForm(core, sure, hot, factor=factor)
+
+
+def _times(form: LogForm, factor: float) -> LogForm:
+    """The form with another factor: a sum over the number of its terms is a mean, and back."""
+    core = form.core
+    if core.op.name in ("logsumexp", "logmeanexp"):
+        x, attrs = core.args[0], core.attrs
+        count = product(x.shape[axis] for axis in attrs["axis"])
+        if isinstance(count, int) and count:
+            if core.op.name == "logsumexp" and abs(factor * count - 1) < 4e-16:
+                return replace(form, core=logmeanexp(x, **attrs), factor=1.0)
+            if core.op.name == "logmeanexp" and factor == count:
+                return replace(form, core=logsumexp(x, **attrs), factor=1.0)
+    return replace(form, factor=factor)
+
+
+def _in_range(factor: float) -> bool:
+    return 1e-300 < factor < 1e300
 
 
 @_of("literal")
@@ -122,6 +161,8 @@ def _literal(node: Expr, forms: Forms) -> LogForm | None:
     array = node.attrs["value"].array
     if not (np.all(array >= 0) and np.all(np.isfinite(array))):
         return None
+    if not node.shape and array > 0:
+        return LogForm(literal(0.0, node.dtype), hot=False, factor=float(array))
     with np.errstate(divide="ignore"):
         return LogForm(literal(np.log(array).astype(node.dtype)), hot=False)
 
@@ -220,13 +261,17 @@ def _multiply(node: Expr, forms: Forms) -> LogForm | None:
     if factors is None or isinstance(factors, LogForm):
         return factors
     a, b = factors
-    if a.is_one and b.log.shape == node.shape:
-        return b
-    if b.is_one and a.log.shape == node.shape:
-        return a
+    factor = a.factor * b.factor
+    if _in_range(factor):
+        for one, other in ((a, b), (b, a)):
+            plain = other.rest is None or one.is_one
+            if one.is_number and plain and other.core.shape == node.shape:
+                return _times(other, factor)
     for sure, other in ((a, b), (b, a)):
         if other.rest is not None:
             return _scaled_rest(_sum_of(sure.log, other.scale), other.rest)
+    if _in_range(factor):
+        return _merged(a.core + b.core, a, b, factor=factor)
     return _merged(a.log + b.log, a, b)
 
 
@@ -236,26 +281,39 @@ def _divide(node: Expr, forms: Forms) -> LogForm | None:
     if factors is None or isinstance(factors, LogForm):
         return factors
     a, b = factors
-    if a.is_one and node.args[1].shape == node.shape:
-        return _merged(scaled(b.log, -1), a, b)
+    factor = a.factor / b.factor
+    if _in_range(factor) and b.rest is None:
+        if b.is_number and (a.rest is None or b.is_one) and a.core.shape == node.shape:
+            return _times(a, factor)
+        if a.is_number and b.core.shape == node.shape:
+            return _merged(scaled(b.core, -1), a, b, factor=factor)
     if a.rest is not None:
         return _scaled_rest(difference(a.scale, b.log), a.rest)
+    if _in_range(factor):
+        return _merged(a.core - b.core, a, b, factor=factor)
     return _merged(a.log - b.log, a, b)
 
 
 @_of("reciprocal")
 def _reciprocal(node: Expr, forms: Forms) -> LogForm | None:
-    return _merged(scaled(forms[0].log, -1), forms[0]) if forms[0] else None
+    return _power_of(forms[0], -1) if forms[0] else None
+
+
+def _power_of(form: LogForm, exponent: float) -> LogForm:
+    factor = form.factor**exponent if abs(math.log(form.factor) * exponent) < 690 else 0.0
+    if _in_range(factor):
+        return _merged(scaled(form.core, exponent), form, factor=factor)
+    return _merged(scaled(form.log, exponent), form)
 
 
 @_of("sqrt")
 def _sqrt(node: Expr, forms: Forms) -> LogForm | None:
-    return _merged(scaled(forms[0].log, 0.5), forms[0]) if forms[0] else None
+    return _power_of(forms[0], 0.5) if forms[0] else None
 
 
 @_of("square")
 def _square(node: Expr, forms: Forms) -> LogForm | None:
-    return _merged(scaled(forms[0].log, 2), forms[0]) if forms[0] and forms[0].sure else None
+    return _power_of(forms[0], 2) if forms[0] and forms[0].sure else None
 
 
 @_of("power")
@@ -263,7 +321,7 @@ def _power(node: Expr, forms: Forms) -> LogForm | None:
     exponent = number(node.args[1])
     if forms[0] is None or not forms[0].sure or exponent is None:
         return None
-    return _merged(scaled(forms[0].log, exponent), forms[0])
+    return _power_of(forms[0], exponent)
 
 
 @_of("absolute")
@@ -316,7 +374,7 @@ def _sum(node: Expr, forms: Forms) -> LogForm | None:
     form = forms[0]
     if form is None or not form.sure or not form.hot:
         return None
-    return LogForm(logsumexp(form.log, **node.attrs))
+    return LogForm(logsumexp(form.core, **node.attrs), factor=form.factor)
 
 
 @_of("mean")
@@ -324,10 +382,7 @@ def _mean(node: Expr, forms: Forms) -> LogForm | None:
     form = forms[0]
     if form is None or not form.sure or not form.hot:
         return None
-    count = product(node.args[0].shape[axis] for axis in node.attrs["axis"])
-    if isinstance(count, int):
-        return LogForm(logsumexp(form.log, **node.attrs) - math.log(max(count, 1)))
-    return LogForm(logsumexp(form.log, **node.attrs) - log(literal(1.0, node.dtype) * count))
+    return LogForm(logmeanexp(form.core, **node.attrs), factor=form.factor)
 
 
 @_of("prod")
@@ -367,7 +422,7 @@ def _view(node: Expr, forms: Forms) -> LogForm | None:
     form = forms[0]
     if form is None or not form.hot:
         return None
-    return _merged(rebuild(node, (form.log, *node.args[1:])), form)
+    return _merged(rebuild(node, (form.core, *node.args[1:])), form, factor=form.factor)
 
 
 @_of("concatenate", "stack")

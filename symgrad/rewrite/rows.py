@@ -16,7 +16,7 @@ __all__ = ["aligned", "indexes_rows", "is_unit", "places", "rows", "same_rows"]
 
 #: views that keep elements in their order
 _ORDERLY = ("reshape", "expand_dims", "squeeze", "getitem")
-_REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "prod")
+_REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "logmeanexp", "prod")
 
 Shape = tuple[Size, ...]
 

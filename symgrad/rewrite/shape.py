@@ -33,7 +33,7 @@ from symgrad.rewrite.pattern import sum as sum_
 from symgrad.rewrite.rows import is_unit
 from symgrad.rewrite.scalars import conform
 
-_REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "logsumexp")
+_REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "logsumexp", "logmeanexp")
 _ORDERLY = ("reshape", "expand_dims", "squeeze")
 _VIEWS = (*_ORDERLY, "transpose", "broadcast_to", "getitem")
 #: what may hold one number many times

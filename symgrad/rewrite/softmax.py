@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from symgrad.ir.graph import rebuild
-from symgrad.ir.node import LITERAL, Expr
+from symgrad.ir.node import LITERAL, Expr, literal
+from symgrad.ir.size import product
 from symgrad.ops.leaf import STOP_GRADIENT
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.pattern import (
     exp,
+    log,
     log_sigmoid,
     log_softmax,
     logaddexp,
+    logmeanexp,
     logsumexp,
     sigmoid,
     softmax,
@@ -78,7 +81,7 @@ def _is_finite_with(c: Expr, x: Expr, run: Rewriter) -> bool:
         c = rows(c.args[0], run)
     if c.op is LITERAL:
         return bool(np.all(np.isfinite(c.attrs["value"].array)))
-    return c.op.name in ("max", "min", "mean", "logsumexp") and c.args[0] is x
+    return c.op.name in ("max", "min", "mean", "logsumexp", "logmeanexp") and c.args[0] is x
 
 
 @rule(
@@ -124,10 +127,31 @@ def logsumexp_of_shift(
     x: Expr, c: Expr, d: Expr, axis: Any, keepdims: bool, node: Expr, run: Rewriter
 ) -> Expr | None:
     """logsumexp(x - c) + c -> logsumexp(x), for c the same along the axis."""
+    whole = logsumexp(x, axis=axis, keepdims=keepdims)
+    return _of_shift(x, c, d, axis, whole, node, run)
+
+
+@rule(
+    "stability",
+    lambda x, c, d, axis, keepdims: logmeanexp(x - c, axis=axis, keepdims=keepdims) + d,
+    extends_domain=True,
+    examples=(lambda x: logmeanexp(x - x.max(axis=1, keepdims=True), axis=1) + x.max(axis=1),),
+)
+def logmeanexp_of_shift(
+    x: Expr, c: Expr, d: Expr, axis: Any, keepdims: bool, node: Expr, run: Rewriter
+) -> Expr | None:
+    """logmeanexp(x - c) + c -> logmeanexp(x), for c the same along the axis."""
+    whole = logmeanexp(x, axis=axis, keepdims=keepdims)
+    return _of_shift(x, c, d, axis, whole, node, run)
+
+
+def _of_shift(
+    x: Expr, c: Expr, d: Expr, axis: Any, whole: Expr, node: Expr, run: Rewriter
+) -> Expr | None:
+    """`whole`, if `c`, which was taken from `x` along the axis, is the `d` that was added again."""
     shifted = x - c
     if not (_is_shift(c, x, axis, shifted) and x.dtype == node.dtype and same_rows(c, d, run)):
         return None
-    whole = logsumexp(x, axis=axis, keepdims=keepdims)
     # d must stand on the rows of c: it does where it has the shape of what it is added to
     kept = c.ndim == x.ndim and d.shape in (whole.shape, c.shape)
     return whole if kept and whole.shape == node.shape else None
@@ -136,17 +160,29 @@ def logsumexp_of_shift(
 def _less_logsumexp(x: Expr, total: Expr, run: Rewriter) -> Expr | None:
     """``x - total`` as a log-softmax, where `total` is a logsumexp of what `x` is taken from."""
     reduction = rows(total, run)
-    if reduction.op.name != "logsumexp" or run.opaque(reduction):
+    if reduction.op.name not in ("logsumexp", "logmeanexp") or run.opaque(reduction):
         return None
     source, axes = reduction.args[0], reduction.attrs["axis"]
     kept = tuple([1 if i in axes else n for i, n in enumerate(source.shape)])
+    found = log_softmax(source, axis=axes)
     if x is source:
         padded = (1,) * (source.ndim - total.ndim) + total.shape
-        return log_softmax(x, axis=axes) if padded == kept else None
-    picks = x.op.name == "getitem" and x.args[0] is source and not run.opaque(x)
-    if picks and indexes_rows(x, total, reduction):
-        return rebuild(x, (log_softmax(source, axis=axes), *x.args[1:]))
-    return None
+        if padded != kept:
+            return None
+    elif x.op.name == "getitem" and x.args[0] is source and not run.opaque(x):
+        if not indexes_rows(x, total, reduction):
+            return None
+        found = rebuild(x, (found, *x.args[1:]))
+    else:
+        return None
+    if reduction.op.name == "logsumexp":
+        return found
+    return found + log(count(source, axes))
+
+
+def count(x: Expr, axes: tuple[int, ...]) -> Expr:
+    """How many elements `x` has along `axes`, as a number of its dtype."""
+    return literal(1.0, x.dtype) * product(x.shape[axis] for axis in axes)
 
 
 @rule(
@@ -159,10 +195,12 @@ def _less_logsumexp(x: Expr, total: Expr, run: Rewriter) -> Expr | None:
         lambda x: x[:, 1] - logsumexp(x, axis=1),
         lambda x: logsumexp(x, axis=0) - x,
         lambda x: logsumexp(x, axis=1) - x[np.arange(3), np.array([0, 3, 1])],
+        lambda x: x - logmeanexp(x, axis=1, keepdims=True),
+        lambda x: logmeanexp(x, axis=0) - x[1],
     ),
 )
 def less_logsumexp(x: Expr, d: Expr, run: Rewriter) -> Expr | None:
-    """x - logsumexp(x) -> log softmax(x): its error does not grow with x."""
+    """x - logsumexp(x) -> log softmax(x): its error does not grow with x; of the mean alike."""
     found = _less_logsumexp(x, d, run)
     if found is not None:
         return found

@@ -258,6 +258,12 @@ def _logsumexp(node: Expr, x: Array) -> Any:
     return _log(np.asarray(_total(_exp(x), node, node.attrs["keepdims"]), object))
 
 
+@_define("logmeanexp")
+def _logmeanexp(node: Expr, x: Array) -> Any:
+    mean = _total(_exp(x), node, node.attrs["keepdims"]) / _count(x, node)
+    return _log(np.asarray(mean, object))
+
+
 @_define("softmax", "log_softmax")
 def _softmax(node: Expr, x: Array) -> Any:
     e = _exp(x)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import random
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["FAMILIES", "build", "respelled", "shown"]
+__all__ = ["FAMILIES", "OF_ROWS", "ROW_FAMILIES", "build", "respelled", "shown"]
 
 #: ("x",), ("number", v), or (function, term, ...)
 Term = tuple[Any, ...]
@@ -66,6 +68,41 @@ FAMILIES: dict[str, Term] = {
     "complement of erf": sub(n(1), f("erf", X)),
     "logistic density": div(EM, f("square", add(n(1), EM))),
     "quotient of sums": div(add(E, n(1)), add(E, n(2))),
+}
+
+#: functions along an axis, which they keep
+OF_ROWS = ("sum", "mean", "max")
+#: the length of the axis
+LENGTH = 4
+
+
+def total(a: Term) -> Term:
+    return ("sum", a)
+
+
+def mean(a: Term) -> Term:
+    return ("mean", a)
+
+
+P: Term = div(E, total(E))
+CENTRED: Term = sub(X, mean(X))
+
+#: name -> formula of rows; what is reduced keeps its axis
+ROW_FAMILIES: dict[str, Term] = {
+    "logsumexp": f("log", total(E)),
+    "logsumexp of minus": f("log", total(EM)),
+    "log-mean-exp": f("log", mean(E)),
+    "log of one and more": f("log", add(n(1), total(E))),
+    "softmax": P,
+    "softmin": div(EM, total(EM)),
+    "log-softmax": f("log", P),
+    "log-softmin": f("log", div(EM, total(EM))),
+    "norm": f("sqrt", total(f("square", X))),
+    "root of mean square": f("sqrt", mean(f("square", X))),
+    "direction": div(X, f("sqrt", total(f("square", X)))),
+    "variance": sub(mean(f("square", X)), f("square", mean(X))),
+    "spread": f("sqrt", mean(f("square", CENTRED))),
+    "standardised": div(CENTRED, f("sqrt", mean(f("square", CENTRED)))),
 }
 
 Rule = Callable[[Term, random.Random], "Term | None"]
@@ -128,8 +165,30 @@ def _scaled(t: Term, rng: random.Random) -> Term | None:
     )
 
 
+def _reduced(t: Term, rng: random.Random) -> Term | None:
+    if t[0] not in ("sum", "mean"):
+        return None
+    kind, a = t
+    options: list[Term] = [
+        div((kind, mul(n(2), a)), n(2)),
+        f("negative", (kind, f("negative", a))),
+        mul(n(LENGTH), mean(a)) if kind == "sum" else div(total(a), n(LENGTH)),
+    ]
+    return rng.choice(options)
+
+
+def _shifted(t: Term, rng: random.Random) -> Term | None:
+    """A quotient by a sum of exponentials, each less the greatest."""
+    if t not in (P, div(EM, total(EM))):
+        return None
+    up = t[1][1]
+    e = f("exp", sub(up, ("max", up)))
+    return div(e, total(e))
+
+
 IDENTITIES: tuple[Rule, ...] = (
     _commuted, _sum_and_minus, _quotient, _square, _root, _exponential, _logarithm, _scaled,
+    _reduced, _shifted,
 )  # fmt: skip
 
 
@@ -164,13 +223,30 @@ def _replaced(t: Term, place: tuple[int, ...], new: Term) -> Term:
     return (*t[:i], _replaced(t[i], place[1:], new), *t[i + 1 :])
 
 
+NUMBERS: dict[str, Callable[..., float]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "negative": operator.neg,
+    "square": lambda a: a * a,
+    "sqrt": math.sqrt,
+    "log": math.log,
+    "exp": math.exp,
+}
+
+
 def build(t: Term, x: Any, functions: Callable[[str], Callable[..., Any]]) -> Any:
     """The term on `x`, by functions that are looked up by name."""
     if t[0] == "x":
         return x
     if t[0] == "number":
         return float(t[1])
-    return functions(t[0])(*[build(part, x, functions) for part in t[1:]])
+    parts = [build(part, x, functions) for part in t[1:]]
+    if all(isinstance(part, float) for part in parts):  # weak, as numbers in Python are
+        return float(NUMBERS[t[0]](*parts))
+    return functions(t[0])(*parts)
 
 
 def shown(t: Term) -> str:
