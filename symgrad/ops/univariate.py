@@ -142,15 +142,20 @@ class Formula:
         It has polynomials, or its derivative has; or its stable form has kinks, so that no formula
         that it is a part of could be looked at any more.
         """
-        slope = self.derivative
-        if not (profile(self).unstable or profile(slope).unstable):
+        if not self.is_unstable:
             return False
+        slope = self.derivative
         return (
             bool(self.pieces)
             or (self.stable.has_kinks and not self.has_kinks)
             or slope.in_range.has_kinks
             or bool(profile(slope.in_range).bad and slope.pieces)
         )
+
+    @property
+    def is_unstable(self) -> bool:
+        """Whether it or its derivative, evaluated as written, is not to be trusted somewhere."""
+        return profile(self).unstable or profile(self.derivative).unstable
 
     @property
     def has_kinks(self) -> bool:

@@ -24,7 +24,9 @@ from symgrad.rewrite.pattern import (
     multiply,
     power,
     power_series,
+    sigmoid,
     square,
+    tanh,
     where,
 )
 from symgrad.rewrite.scalars import scaled
@@ -283,6 +285,9 @@ def _term(k: int, r: Ratio, x: Expr) -> Expr:
     above, roots = _without_roots_at_one(above)
     below, poles = _without_roots_at_one(below)
     order = roots - poles
+    named = _named(m - n, order, above, below, scaled(x, float(unit)))
+    if named is not None:
+        return named if k == 0 else multiply(_scaled_power(k, Fraction(1), x), named)
     size = scaled(absolute(x), -float(unit))
     w, v = exp(size), expm1(size)
     # z^(m - n) (z - 1)^order N(z) / D(z), for x <= 0 in w = z and for x > 0 in w = 1 / z
@@ -297,6 +302,26 @@ def _term(k: int, r: Ratio, x: Expr) -> Expr:
         positive = multiply(positive, _power(-v, order))
     chosen = where(x > 0, positive, negative)
     return chosen if k == 0 else multiply(_scaled_power(k, Fraction(1), x), chosen)
+
+
+def _named(
+    low: int, order: int, above: list[Fraction], below: list[Fraction], u: Expr
+) -> Expr | None:
+    """``z^low (z - 1)^order N(z) / D(z)``, z = e^u, where there is a function for it."""
+    if len(above) > 1 or below != [below[0]] * len(below):
+        return None
+    match low, order, len(below):
+        case 0, 0, 2:
+            found = sigmoid(scaled(u, -1))
+        case 1, 0, 2:
+            found = sigmoid(u)
+        case 0, 1, 2:
+            found = tanh(scaled(u, 0.5))
+        case 0, 1, 1:
+            found = expm1(u)
+        case _:
+            return None
+    return scaled(found, float(above[0] / below[0]))
 
 
 def _without_roots_at_one(coefficients: list[Fraction]) -> tuple[list[Fraction], int]:

@@ -108,11 +108,12 @@ def formula_of_one_variable(args: tuple[Expr, ...], node: Expr, run: Rewriter) -
     if found is None:
         return None
     formula, variable = found
-    if any(
-        arg.op is UNIVARIATE for arg in node.args
-    ):  # what is so in parts may be plain as a whole
+    parts_mended = any(arg.op is UNIVARIATE for arg in node.args)
+    if parts_mended or formula.is_unstable:
+        # another form of it may need no polynomial; nor does its slope, unless parts had some
         whole = formula.in_range
-        if whole != formula and not (whole.has_kinks or profile(whole).unstable):
+        plain = whole != formula and not (whole.has_kinks or profile(whole).unstable)
+        if plain and (parts_mended or not profile(whole.derivative).unstable):
             return whole.build(variable)
     if not formula.needed:
         return None
