@@ -22,6 +22,7 @@ __all__ = [
     "log1mexp",
     "log1p_over_x",
     "log1p_square",
+    "log_cosh",
     "log_sigmoid",
     "power_series",
     "sigmoid",
@@ -67,6 +68,14 @@ def log_sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """log(1 / (1 + e^-x)) = min(x, 0) - log1p(e^-|x|)."""
     x = as_floating(x)
     return np.subtract(np.minimum(x, 0), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def log_cosh(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log cosh x: log1p(sinh^2 x) / 2, and far out |x| + log1p(e^(-2 |x|)) - log 2."""
+    size = np.abs(as_floating(x))
+    near = np.log1p(np.square(np.sinh(np.minimum(size, 1)))) / 2
+    far = size - 0.6931471805599453 + np.log1p(np.exp(-2 * size))
+    return deliver(np.where(size < 1, near, far), out)
 
 
 def log1mexp(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import FUNCTIONS, Example
-from symgrad.ops.elementwise import elementwise
+from symgrad.ops import kernels
+from symgrad.ops.elementwise import elementwise, floating
 from symgrad.ops.exponential import sqrt
 from symgrad.ops.selection import where
 from symgrad.ops.slopes import direction, one_minus_square, tanh_slope
@@ -143,6 +144,29 @@ def cosh(x: Any) -> Any:
 )
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
+
+
+@elementwise(
+    formula="log(cosh(x))",
+    partials=lambda out, x: (tanh(x),),
+    numpy="log_cosh({0})",
+    latex=r"\log \cosh {0}",
+    dtype=floating,
+    kernels=(kernels.log_cosh,),
+    cost=45,
+    examples=_examples(lambda x: log_cosh(x), lambda x: np.log(np.cosh(x))),
+)
+def log_cosh(x: Any) -> Any:
+    """Logarithm of cosh(x): x^2 / 2 near 0, |x| - log 2 far out; a loss with the slope tanh(x).
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x = sg.input("x", ())
+    >>> f = sg.function([x], sg.log_cosh(x))
+    >>> float(f(1e-9)), round(float(f(1000.0)), 4)
+    (5e-19, 999.3069)
+    """
 
 
 @elementwise(

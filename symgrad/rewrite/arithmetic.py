@@ -336,6 +336,66 @@ def quotient_of_quotient(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
 # ---------------------------------------------------------------- powers
 
 
+def _inverse(x: Expr, a: Expr, b: Expr, node: Expr, value: float | None) -> Expr | None:
+    if value is None or not (_is_real(a) and _is_real(b)) or x.dtype != node.dtype:
+        return None
+    return literal(value, node.dtype) / x
+
+
+def _over(a: Expr, b: Expr) -> float | None:
+    p, q = number(a), number(b)
+    return None if p is None or not q else _product(p, 1 / q)
+
+
+@rule(
+    "arithmetic",
+    lambda x, a=NUMBER, b=NUMBER: a / (x * b),
+    extends_domain=True,
+    examples=(lambda x: 3.0 / (x * 2.0),),
+    domain=(0.1, 2.0),
+)
+def inverse_of_multiple(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
+    """a / (x * b) -> (a / b) / x for literals a, b."""
+    return _inverse(x, a, b, node, _over(a, b))
+
+
+@rule(
+    "arithmetic",
+    lambda x, a=NUMBER, b=NUMBER: (a / x) / b,
+    extends_domain=True,
+    examples=(lambda x: (3.0 / x) / 2.0,),
+    domain=(0.1, 2.0),
+)
+def quotient_of_inverse(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
+    """(a / x) / b -> (a / b) / x for literals a, b."""
+    return _inverse(x, a, b, node, _over(a, b))
+
+
+@rule(
+    "arithmetic",
+    lambda x, a=NUMBER, b=NUMBER: (a / x) * b,
+    extends_domain=True,
+    examples=(lambda x: (3.0 / x) * 2.0,),
+    domain=(0.1, 2.0),
+)
+def multiple_of_inverse(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
+    """(a / x) * b -> (a b) / x for literals a, b."""
+    p, q = number(a), number(b)
+    return None if p is None or q is None else _inverse(x, a, b, node, _product(p, q))
+
+
+@rule(
+    "arithmetic",
+    lambda x, a=NUMBER, b=NUMBER: a / (b / x),
+    extends_domain=True,
+    examples=(lambda x: 3.0 / (2.0 / x),),
+    domain=(0.1, 2.0),
+)
+def inverse_of_inverse(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
+    """a / (b / x) -> x * (a / b) for literals a, b: also where b / x overflows."""
+    return _merged(x, a, b, node, _over(a, b))
+
+
 @rule("arithmetic", lambda x: x**1, takes_complex=True)
 def power_one(x: Expr) -> Expr:
     """x^1 -> x."""

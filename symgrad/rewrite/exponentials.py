@@ -177,8 +177,10 @@ def _over_two(exponent: Expr | None, factor: float, d: Expr, run: Rewriter) -> E
         return None
     if a.factor == b.factor:
         s = _logistic(a.exponent, b.exponent)
+    elif a.exponent is None or b.exponent is None:
+        return None  # c / (c + e^x) is exact as it stands; a logarithm of c is not
     else:
-        s = sigmoid(difference(a.exponent, b.exponent) + math.log(a.factor / b.factor))
+        s = _logistic(a.exponent + math.log(a.factor / b.factor), b.exponent)
     return s if factor == a.factor else s * (factor / a.factor)
 
 

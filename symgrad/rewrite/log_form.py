@@ -20,19 +20,16 @@ from symgrad.ir.graph import rebuild, topological
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.size import product
 from symgrad.rewrite.pattern import (
-    absolute,
     log,
     log1mexp,
-    log1p,
+    log_cosh,
     log_softmax,
     logaddexp,
     logmeanexp,
     logsumexp,
     maximum,
     minimum,
-    sinh,
     softplus,
-    square,
     where,
 )
 from symgrad.rewrite.pattern import sum as sum_
@@ -202,10 +199,7 @@ def _share(node: Expr, forms: Forms) -> LogForm | None:
 
 @_of("cosh")
 def _cosh(node: Expr, forms: Forms) -> LogForm | None:
-    # near 0 the second form cancels; sinh overflows only far from there
-    x, size = node.args[0], absolute(node.args[0])
-    near = scaled(log1p(square(sinh(x))), 0.5)
-    return LogForm(where(size < 1, near, size + softplus(scaled(size, -2)) - math.log(2)))
+    return LogForm(log_cosh(node.args[0]))
 
 
 @_of("softmax")
@@ -329,13 +323,15 @@ def _absolute(node: Expr, forms: Forms) -> LogForm | None:
     return forms[0] if forms[0] and forms[0].sure else None
 
 
-@_of("add", "logaddexp")
+@_of("add")
 def _add(node: Expr, forms: Forms) -> LogForm | None:
     a, b = forms
-    if node.op.name != "add" or a is None or b is None or not (a.sure and b.sure):
+    if a is None or b is None or not (a.sure and b.sure and (a.hot or b.hot)):
         return None
-    if not (a.hot or b.hot):
-        return None
+    return _sum_of_two(a, b)
+
+
+def _sum_of_two(a: LogForm, b: LogForm) -> LogForm:
     if a.is_one:
         return _merged(softplus(b.log), a, b)
     if b.is_one:
@@ -391,6 +387,23 @@ def _prod(node: Expr, forms: Forms) -> LogForm | None:
     if form is None or not form.sure or not form.hot:
         return None
     return LogForm(sum_(form.log, **node.attrs))
+
+
+@_of("hypot")
+def _hypot(node: Expr, forms: Forms) -> LogForm | None:
+    a, b = forms
+    if a is None or b is None or not (a.sure and b.sure and (a.hot or b.hot)):
+        return None
+    return _power_of(_sum_of_two(_power_of(a, 2), _power_of(b, 2)), 0.5)
+
+
+@_of("euclidean_norm")
+def _norm(node: Expr, forms: Forms) -> LogForm | None:
+    form = forms[0]
+    if form is None or not form.sure or not form.hot:
+        return None
+    total = logsumexp(scaled(form.core, 2), **node.attrs)
+    return LogForm(scaled(total, 0.5), factor=form.factor)
 
 
 @_of("max", "min")

@@ -124,7 +124,7 @@ ALONG_ROWS: dict[str, Formula] = {
     **{
         name: lambda xp, x, name=name: getattr(xp, name)(x, axis=-1)
         for name in ("sum", "prod", "mean", "var", "std", "cumsum", "cumprod", "logsumexp",
-                     "softmax", "log_softmax")
+                     "logmeanexp", "softmax", "log_softmax")
     },
     "euclidean_norm": lambda xp, x: xp.norm(x, axis=-1),
     "p_norm": lambda xp, x: xp.norm(x, 3, axis=-1),

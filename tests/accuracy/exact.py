@@ -171,6 +171,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "arctan2": mp.atan2,
     "hypot": _hypot,
     "sigmoid": _sigmoid,
+    "log_cosh": lambda x: _log(mp.cosh(x)) if abs(x) < 10000 else abs(x) - mp.log(2),
     "softplus": lambda x: _logaddexp(x, mpf(0)),
     "log_sigmoid": lambda x: -_logaddexp(-x, mpf(0)),
     "silu": lambda x: x * _sigmoid(x),
@@ -269,6 +270,9 @@ class Exactly:
 
     def logsumexp(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return self.log(self.sum(self.exp(x), axis, keepdims))
+
+    def logmeanexp(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return self.log(self.mean(self.exp(x), axis, keepdims))
 
     def softmax(self, x: Any, axis: Any = None) -> Any:
         e = self.exp(x)
