@@ -59,6 +59,9 @@ def softmax_quotient(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
     if n is e:
         return p if aligned(d, total, e.shape) else None
     name = n.op.name
+    if name == "exp" and n.args[0].op.name == "getitem" and n.args[0].args[0] is log_e:
+        n = rebuild(n.args[0], (e, *n.args[0].args[1:]))  # e^(x[i]) is (e^x)[i]
+        name = n.op.name
     if name == "getitem" and n.args[0] is e:
         return rebuild(n, (p, *n.args[1:])) if indexes_rows(n, d, total) else None
     if name == "matmul" and n.args[0] is e and n.ndim == e.ndim == d.ndim >= 2:

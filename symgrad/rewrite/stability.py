@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 
+from symgrad.ir.graph import rebuild
 from symgrad.ir.node import Expr
 from symgrad.ops import slopes
 from symgrad.rewrite import exponentials
@@ -31,6 +32,7 @@ from symgrad.rewrite.pattern import (
     log1p,
     log2,
     log10,
+    log_softmax,
     maximum,
     mean,
     reciprocal,
@@ -244,6 +246,8 @@ def half_times_twice_sinh(x: Expr) -> Expr:
         lambda x, y: exp(x) / sum_(exp(x), axis=0),
         lambda x, y: exp(x) / sum_(exp(x), axis=(0, 1)),
         lambda x, y: exp(x)[:, 1] / sum_(exp(x), axis=1),
+        lambda x, y: exp(x[:, 1]) / sum_(exp(x), axis=1),
+        lambda x, y: exp(x[1, 2]) / sum_(exp(x)),
         lambda x, y: sum_(exp(x) * y, axis=1) / sum_(exp(x), axis=1),
         lambda x, y: (exp(x) @ y.T) / sum_(exp(x), axis=-1, keepdims=True),
     ),
@@ -251,6 +255,28 @@ def half_times_twice_sinh(x: Expr) -> Expr:
 def quotient_to_softmax(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
     """e^x / sum e^x -> softmax(x), and what is linear in it."""
     return softmax_quotient(n, d, run)
+
+
+@rule(
+    "stability",
+    lambda d, n: d / n,
+    extends_domain=True,
+    examples=(
+        lambda x: sum_(exp(x), axis=1, keepdims=True) / exp(x),
+        lambda x: sum_(exp(x), axis=0) / exp(x)[2],
+    ),
+)
+def quotient_to_inverse_softmax(d: Expr, n: Expr, run: Rewriter) -> Expr | None:
+    """sum(e^x) / e^x -> e^(-log softmax(x))."""
+    p = exponentials.softmax_quotient(n, d, run)
+    if p is None:
+        return None
+    if p.op.name == "softmax":
+        return exp(-log_softmax(p.args[0], axis=p.attrs["axis"]))
+    if p.op.name == "getitem" and p.args[0].op.name == "softmax":
+        whole = p.args[0]
+        return exp(-rebuild(p, (log_softmax(whole.args[0], axis=whole.attrs["axis"]), *p.args[1:])))
+    return None
 
 
 @rule(

@@ -35,7 +35,7 @@ def main() -> int:
     with get_context("spawn").Pool(options.jobs) as pool:
         for n, (found, seconds) in enumerate(pool.imap(work, chosen)):
             digests += found
-            if seconds > 30 or sys.stdout.isatty():
+            if seconds > 30 or n % 20 == 19 or sys.stdout.isatty():
                 print(f"{n + 1:4} {found[0]['case']} {seconds:.1f} s", flush=True)
     data = summary(digests)
     _print(data)

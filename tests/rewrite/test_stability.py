@@ -7,11 +7,13 @@ import mpmath
 import numpy as np
 import pytest
 
+import symgrad as sg
 from symgrad.autodiff.reverse import cotangents
+from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ops.interpret import evaluate
-from symgrad.rewrite import rewrite_exprs
+from symgrad.rewrite import STABLE, rewrite_exprs
 from symgrad.rewrite.pattern import (
     absolute,
     arange,
@@ -294,3 +296,19 @@ def test_dtype_is_kept(dtype: str, leaf: Any) -> None:
     for naive in (log(1 + exp(x)), 1 / (1 + exp(-x)), log10(exp(x).mean(axis=1)), log(cosh(x))):
         [found], _, fired = rewrite_exprs([naive], ["stability"])
         assert fired and found.dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: -log(exp(x[0]) / exp(x).sum()),
+        lambda x: log(exp(x).sum() / exp(x)[0]),
+        lambda x: log(exp(x).sum()) - x[0],
+    ],
+)
+def test_a_picked_logarithm_of_softmax_is_one(build: Any) -> None:
+    x = sg.input("x", ("N",))
+    made, _, _ = rewrite_exprs([build(x)], STABLE)
+    assert {n.op.name for n in topological(made)} <= {
+        "input", "log_softmax", "getitem", "negative",
+    }  # fmt: skip
