@@ -249,7 +249,8 @@ class GetItem(Op):
         return Code.subscript(x, node_subscript(node, args[1:]))
 
     def is_view(self, node: Expr) -> bool:
-        return len(node.args) == 1
+        # an index computed by NumPy is a scalar, not an array without axes: it selects, as 1 does
+        return all([array.ndim == 0 for array in node.args[1:]])
 
     def latex(self, node: Expr, *args: str) -> str:
         parts = node_subscript(node, [Code(text) for text in args[1:]])

@@ -269,8 +269,19 @@ def _multiply(node: Expr, forms: Forms) -> LogForm | None:
     return _merged(a.log + b.log, a, b)
 
 
+def _over_expm1(c: float | None, below: Expr) -> LogForm | None:
+    """``c / (e^u - 1)`` for c < 0: positive where u is negative."""
+    if c is None or c >= 0 or below.op.name != "expm1":
+        return None
+    u = below.args[0]
+    return LogForm(scaled(log1mexp(scaled(u, -1)), -1), sure=False, factor=-c)
+
+
 @_of("divide")
 def _divide(node: Expr, forms: Forms) -> LogForm | None:
+    special = _over_expm1(number(node.args[0]), node.args[1])
+    if special is not None:
+        return special
     factors = _factors(node, forms)
     if factors is None or isinstance(factors, LogForm):
         return factors
@@ -360,9 +371,13 @@ def _expm1(node: Expr, forms: Forms) -> LogForm | None:
 
 @_of("negative")
 def _negative(node: Expr, forms: Forms) -> LogForm | None:
-    if node.args[0].op.name != "expm1":
+    x = node.args[0]
+    if x.op.name == "divide":
+        c = number(x.args[0])
+        return _over_expm1(None if c is None else -c, x.args[1])
+    if x.op.name != "expm1":
         return None
-    return LogForm(log1mexp(scaled(node.args[0].args[0], -1)), sure=False)
+    return LogForm(log1mexp(scaled(x.args[0], -1)), sure=False)
 
 
 @_of("sum")

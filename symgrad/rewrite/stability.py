@@ -191,24 +191,6 @@ def log_of_root(x: Expr) -> Expr:
     return log(x) * 0.5
 
 
-@rule("stability", lambda x: log(1 / x), extends_domain=True, domain=(0.1, 2.0))
-def log_of_one_over(x: Expr) -> Expr:
-    """log(1 / x) -> -log x: its slope is no quotient of 1 / x^2, which may overflow."""
-    return -log(x)
-
-
-@rule("stability", lambda x: log(-(1 / x)), extends_domain=True, domain=(-2.0, -0.1))
-def log_of_minus_one_over(x: Expr) -> Expr:
-    """log(-(1 / x)) -> -log(-x)."""
-    return -log(scaled(x, -1))
-
-
-@rule("stability", lambda x: log(-1 / x), extends_domain=True, domain=(-2.0, -0.1))
-def log_of_minus_one_over_it(x: Expr) -> Expr:
-    """log(-1 / x) -> -log(-x)."""
-    return -log(scaled(x, -1))
-
-
 @rule("stability", lambda x: (exp(x) + exp(-x)) / 2, extends_domain=True)
 def half_sum_to_cosh(x: Expr) -> Expr:
     """(e^x + e^-x) / 2 -> cosh(x)."""

@@ -677,7 +677,7 @@ def test_debug_nan_names_the_first_in_a_model(style: str) -> None:
         with pytest.raises(sg.NonFiniteError, match=r"root is nan at \(1,\).*test_model\.py:"):
             call()
     assert params["w"] == 1.0
-    with pytest.raises(sg.NonFiniteError, match="inf"):  # the slope of sqrt at 0
+    with pytest.raises(sg.NonFiniteError, match=r"is (inf|nan) at \(1,\)"):  # slope of sqrt at 0
         model.value_and_grad(params, x=[1.0, 0.0])
 
 
