@@ -183,7 +183,8 @@ class Expr(Operators):
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
         raise ExpressionUseError(
             f"{self._described()} has no values before the compiled function is called, so it is "
-            "no NumPy array. Lists of expressions become one expression by sg.numpy.array, "
+            "no NumPy array; where a script begins with x = np.asarray(x), leave that line out, or "
+            "write sg.numpy.asarray. Lists of expressions become one expression by sg.numpy.array, "
             "sg.stack or sg.concatenate; functions of NumPy and SciPy that take no expressions "
             "(np.full(3, x), scipy.special.polygamma(1, x)) have their counterparts in sg.numpy "
             "and sg.special; an array is indexed by an expression as sg.take(array, x, axis=0), "
@@ -230,7 +231,13 @@ class Expr(Operators):
     def __len__(self) -> int:
         if not self.shape:
             raise ExpressionUseError(f"len() of {self._described()}: it has no axes")
-        return int(self.shape[0])
+        if not isinstance(self.shape[0], int):
+            raise DTypeError(
+                f"len() of {self._described()}: the length {self.shape[0]} is symbolic, its value "
+                "known only at call time; write x.shape[0], which is usable as a size and as a "
+                "number (int(), range() and a Python loop need a static size)"
+            )
+        return self.shape[0]
 
     def __iter__(self) -> Iterator[Expr]:
         if not self.shape:

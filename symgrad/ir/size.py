@@ -113,6 +113,25 @@ def _comparison(
     return compare
 
 
+#: ufuncs that NumPy's scalars call for their operators
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "floor_divide": operator.floordiv,
+    "remainder": operator.mod,
+    "power": operator.pow,
+    "divmod": divmod,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}
+
+
 class Dim(Polynomial):
     """A symbolic integer in canonical form; made by `dim`, `as_size` and arithmetic.
 
@@ -129,7 +148,14 @@ class Dim(Polynomial):
 
     __slots__ = ()
 
-    __array_ufunc__ = None  # NumPy's operators then defer to the ones below
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        """A size among numbers is computed with as a size, in all else it is an expression."""
+        own = _OPERATORS.get(ufunc.__name__)
+        alone = all([isinstance(a, Dim) or np.ndim(a) == 0 for a in args])
+        if own is not None and alone and method == "__call__" and not kwargs:
+            return own(*[a.item() if isinstance(a, (np.generic, np.ndarray)) else a for a in args])
+        args = tuple([_as_expr(a) if isinstance(a, Dim) else a for a in args])
+        return getattr(ufunc, method)(*args, **kwargs)
 
     def __new__(cls, *args: object) -> Dim:
         raise DeclarationError("a symbolic size is made by dim(name) or as_size(value), not Dim()")

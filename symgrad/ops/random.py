@@ -48,9 +48,20 @@ __all__ = [
 
 def _moved(made: Expr, loc: Any, scale: Any) -> Expr:
     """loc + scale * made, without what does nothing."""
+    _check_order(loc, scale)
     if not (isinstance(scale, (int, float)) and scale == 1):
         made = made * scale
     return made if isinstance(loc, (int, float)) and loc == 0 else made + loc
+
+
+def _check_order(*parameters: Any) -> None:
+    """NumPy's generators take the shape last, in a tuple."""
+    if any([isinstance(p, tuple) for p in parameters]):
+        raise DeclarationError(
+            "the shape of random numbers comes first, then their parameters: "
+            f"sg.random.normal((4,), 0.0, 2.0); got {', '.join(map(repr, parameters))} "
+            "for parameters"
+        )
 
 
 def normal(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None) -> Expr:
@@ -84,7 +95,14 @@ def uniform(shape: Any = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None)
     >>> sg.random.uniform(("B", 3), -1.0, 1.0).shape
     (Dim('B'), 3)
     """
+    _check_order(low, high)
     made = draw("standard_uniform", shape, dtype)
+    numbers = isinstance(low, (int, float)) and isinstance(high, (int, float))
+    if numbers and low > high:
+        raise DeclarationError(
+            f"uniform numbers need low <= high; got low = {low}, high = {high} (the shape comes "
+            "first: sg.random.uniform((3,), 2.0, 5.0))"
+        )
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and (low, high) == (0, 1):
         return made
     scaled: Expr = made * (high - low) + low

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir import size as sizes
+from symgrad.ir.node import Expr
 from symgrad.ir.size import (
     Dim,
     as_shape,
@@ -282,8 +283,10 @@ def test_other_types_get_their_turn() -> None:
             return f"expression + {other}"
 
     assert T + Expression() == "expression + T"
-    with pytest.raises(TypeError, match="unsupported operand"):
-        np.ones(3) * T
+    made = np.ones(3) * T
+    assert isinstance(made, Expr) and made.shape == (3,)
+    assert np.int64(2) * T is not made and str(np.int64(2) * T) == "2*T"
+    assert np.log(T).shape == ()
     with pytest.raises(TypeError, match="unsupported operand"):
         T + True
 

@@ -306,3 +306,18 @@ def test_numbers_are_drawn_from_the_callers_generator() -> None:
     for given in ({}, {"rng": 3}):
         with pytest.raises(sg.CompileError, match="rng="):
             f(**given)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: sg.random.normal(0, 2, (4,)),
+        lambda: sg.random.laplace(3, (3,)),
+        lambda: sg.random.exponential(2, (3,)),
+        lambda: sg.random.uniform(0, 1, (3,)),
+        lambda: sg.random.uniform(2, 5),
+    ],
+)
+def test_the_order_of_numpy_is_refused(call: Any) -> None:
+    with pytest.raises(sg.DeclarationError, match="shape"):
+        call()
