@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.errors import CompileError
-from symgrad.ir.node import Expr, identity, literal
+from symgrad.ir.node import LITERAL, Expr, identity, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ops.interpret import evaluate
 from symgrad.ops.leaf import INPUT
@@ -192,13 +192,17 @@ def pieces(formula: Formula) -> tuple[Piece, ...]:
     """Polynomials for the places where the formula loses digits."""
     import sympy
 
+    from symgrad.symbolic.constants import meant
     from symgrad.symbolic.formulas import as_sympy
     from symgrad.symbolic.series import Truth
 
     x = identity(INPUT, {"name": "x", "shape": (), "dtype": np.dtype(np.float64)})
     symbol = sympy.Symbol("x", real=True)
+    nodes = formula.nodes(x)
+    numbers = {n: meant(float(n.attrs["value"].array)) for n in nodes if n.op is LITERAL}
+    known = {n: number for n, number in numbers.items() if number is not None}
     try:
-        [expr] = as_sympy([formula.build(x)], {x: symbol})
+        [expr] = as_sympy(nodes[-1:], {x: symbol, **known})
     except CompileError:  # an op that SymPy cannot be told of
         return ()
     truth = Truth(expr, symbol)
