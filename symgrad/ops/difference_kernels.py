@@ -83,9 +83,19 @@ def log_quotient(p: np.ndarray, q: np.ndarray, out: np.ndarray | None = None) ->
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
         ratio = p / q
         y = np.where((ratio > 0.5) & (ratio < 2), np.log1p((p - q) / q), np.log(ratio))
-        lost = (np.isinf(ratio) | (ratio < np.finfo(ratio.dtype).smallest_normal)) & (ratio >= 0)
+        lost = np.isinf(ratio) | (np.abs(ratio) < np.finfo(ratio.dtype).smallest_normal)
+        lost = lost & ~np.signbit(ratio)
         apart = np.log(np.abs(p)) - np.log(np.abs(q))
         return deliver(np.where(lost, apart, y), out)
+
+
+def sin_cos_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """sin(a + b) and cos(a + b), of the sum as it is without rounding."""
+    total = a + b
+    part = total - a
+    lost = (a - (total - part)) + (b - part)
+    s, c, t, d = np.sin(total), np.cos(total), np.sin(lost), np.cos(lost)
+    return s * d + c * t, c * d - s * t
 
 
 def sin_difference(p: np.ndarray, q: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -93,7 +103,7 @@ def sin_difference(p: np.ndarray, q: np.ndarray, out: np.ndarray | None = None) 
     p, q = as_floating(p), as_floating(q)
     with np.errstate(invalid="ignore"):
         half = (p - q) / 2
-        near = 2 * np.cos(q + half) * np.sin(half)
+        near = 2 * sin_cos_sum(q, half)[1] * np.sin(half)
         return deliver(np.where(np.abs(half) < 0.5, near, np.sin(p) - np.sin(q)), out)
 
 
@@ -102,7 +112,7 @@ def cos_difference(p: np.ndarray, q: np.ndarray, out: np.ndarray | None = None) 
     p, q = as_floating(p), as_floating(q)
     with np.errstate(invalid="ignore"):
         half = (p - q) / 2
-        near = -2 * np.sin(q + half) * np.sin(half)
+        near = -2 * sin_cos_sum(q, half)[0] * np.sin(half)
         return deliver(np.where(np.abs(half) < 0.5, near, np.cos(p) - np.cos(q)), out)
 
 
@@ -141,6 +151,7 @@ def sqrt_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) 
     x, h = as_floating(x), as_floating(h)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         a, b = np.sqrt(x + h), np.sqrt(x)
+        a = np.where(np.isinf(a), 2 * np.sqrt(x / 4 + h / 4), a)
         y = h / (a + b)
         return deliver(np.where(np.isnan(y), a - b, y), out)
 
@@ -159,7 +170,7 @@ def exp_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -
     x, h = as_floating(x), as_floating(h)
     with np.errstate(over="ignore", invalid="ignore"):
         a, b = np.exp(x + h), np.exp(x)
-        near = (np.abs(h) < 1) | (np.isinf(a) & np.isinf(b))
+        near = ((np.abs(h) < 1) | (np.isinf(a) & np.isinf(b))) & ~np.isinf(x)
         return deliver(np.where(near, b * np.expm1(h), a - b), out)
 
 
@@ -175,7 +186,7 @@ def sin_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -
     """sin(x + h) - sin(x)."""
     x, h = as_floating(x), as_floating(h)
     with np.errstate(invalid="ignore"):
-        near = 2 * np.cos(x + h / 2) * np.sin(h / 2)
+        near = 2 * sin_cos_sum(x, h / 2)[1] * np.sin(h / 2)
         return deliver(np.where(np.abs(h) < 1, near, np.sin(x + h) - np.sin(x)), out)
 
 
@@ -183,5 +194,5 @@ def cos_increment(x: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -
     """cos(x + h) - cos(x)."""
     x, h = as_floating(x), as_floating(h)
     with np.errstate(invalid="ignore"):
-        near = -2 * np.sin(x + h / 2) * np.sin(h / 2)
+        near = -2 * sin_cos_sum(x, h / 2)[0] * np.sin(h / 2)
         return deliver(np.where(np.abs(h) < 1, near, np.cos(x + h) - np.cos(x)), out)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from symgrad.ops.univariate import Formula
     from symgrad.symbolic.series import Truth
 
-__all__ = ["Piece", "Profile", "pieces", "profile"]
+__all__ = ["Piece", "Profile", "loses_no_more", "pieces", "profile"]
 
 Array = np.ndarray[Any, Any]
 
@@ -161,6 +161,22 @@ def profile(formula: Formula) -> Profile:
     gaps = (out[:2].any() and np.isfinite(plain[7])) or (out[2:].any() and np.isfinite(plain[-1]))
     loses = _loss(single[ends[-2] :], plain, 1e30)
     return Profile(frozenset(bad), bool(bad or gaps or (loses is not None and loses)))
+
+
+def loses_no_more(one: Formula, other: Formula) -> bool:
+    """Whether a formula loses digits only near those special points of another where that does."""
+    for center in _centers(other):
+        if center in profile(other).bad:
+            continue
+        points = _approach(center)
+        try:
+            single = _values(one, points).astype(np.float64)
+            double = _values(one, points.astype(np.float64))
+        except (CompileError, ImportError):
+            return False
+        if _loses_digits(center, single, double):
+            return False
+    return True
 
 
 def _loss(single: Array, double: Array, largest: float) -> bool | None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -178,12 +177,9 @@ def _over_two(exponent: Expr | None, factor: float, d: Expr, run: Rewriter) -> E
     a, b = below if below[0].exponent is exponent else below[::-1]
     if a.exponent is not exponent or a.factor * b.factor <= 0:
         return None
-    if a.factor == b.factor:
-        s = _logistic(a.exponent, b.exponent)
-    elif a.exponent is None or b.exponent is None:
-        return None  # c / (c + e^x) is exact as it stands; a logarithm of c is not
-    else:
-        s = _logistic(a.exponent + math.log(a.factor / b.factor), b.exponent)
+    if a.factor != b.factor:
+        return None  # c / (c + e^x) is exact as it stands; what has log c added is rounded
+    s = _logistic(a.exponent, b.exponent)
     return s if factor == a.factor else s * (factor / a.factor)
 
 

@@ -63,6 +63,12 @@ def _without(factors: list[Factor], taken: list[Factor]) -> list[Factor]:
     return left
 
 
+def _is_power(x: Expr, variable: Expr) -> bool:
+    return x is variable or (
+        x.op.name in ("square", "power", "reciprocal") and x.args[0] is variable
+    )
+
+
 def _is_mended(part: Expr, variable: Expr) -> bool:
     formula = Formula(part, variable)
     return formula.is_unstable and formula.needed
@@ -113,6 +119,8 @@ def _grouped(node: Expr, run: Rewriter) -> Expr | None:
         return None
     for variable, group in groups.items():
         part = _product(group) if len(group) > 1 else None
+        if all([_is_power(factor, variable) for factor, _ in group]):
+            continue  # a power of the variable, which cancels nowhere
         if part is None or part.shape != variable.shape or not _is_mended(part, variable):
             continue
         rest = _product(_without(factors, group))
@@ -153,7 +161,8 @@ def _common(node: Expr, run: Rewriter, plus: bool) -> Expr | None:
     left, right = parts
     if left is None or right is None or max(len(left), len(right)) < 2:
         return None
-    shared = [f for f in left if f[0].op is not LITERAL and len(_without(right, [f])) < len(right)]
+    shared = _without(left, _without(left, right))  # as often as both have it
+    shared = [f for f in shared if f[0].op is not LITERAL]
     ends = [_product(_without(part, shared)) for part in (left, right)]
     one, other = [end for end in ends if end is not None] if None not in ends else (None, None)
     common = _product(shared)

@@ -10,8 +10,11 @@ the greater scale; the scales are added, and one exponential is left.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from symgrad.ir.graph import rebuild, topological
 from symgrad.ir.node import Expr, literal
@@ -27,6 +30,7 @@ from symgrad.rewrite.pattern import (
     matmul,
     max,
     maximum,
+    minimum,
     multiply,
     negative,
     power,
@@ -52,15 +56,18 @@ class Scaled:
         Exponents and their factors.
     rest : Expr or None
         None is one.
+    counted : bool
+        Whether zeros had no part in the scale, which may then be far below an exponent.
     """
 
     scale: Mapping[Expr, float]
     rest: Expr | None = None
+    counted: bool = False
 
     def raised(self, p: float) -> Scaled:
         """To a power."""
         scale = {e: f * p for e, f in self.scale.items()}
-        return Scaled(scale, None if self.rest is None else _power(self.rest, p))
+        return Scaled(scale, None if self.rest is None else _power(self.rest, p), self.counted)
 
 
 def _power(x: Expr, p: float) -> Expr:
@@ -145,10 +152,11 @@ def _product(node: Expr, forms: Forms) -> Scaled | None:
     y = b or Scaled({}, node.args[1])
     if node.op.name == "divide":
         rest = x.rest if y.rest is None else divide(1.0 if x.rest is None else x.rest, y.rest)
-        return Scaled(_added([x.scale, {e: -f for e, f in y.scale.items()}]), rest)
+        scale = _added([x.scale, {e: -f for e, f in y.scale.items()}])
+        return Scaled(scale, rest, x.counted or y.counted)
     rests = [r for r in (x.rest, y.rest) if r is not None]
     rest = None if not rests else rests[0] if len(rests) == 1 else multiply(*rests)
-    return Scaled(_added([x.scale, y.scale]), rest)
+    return Scaled(_added([x.scale, y.scale]), rest, x.counted or y.counted)
 
 
 def _same_dtype(node: Expr) -> bool:
@@ -169,7 +177,7 @@ def _negative(node: Expr, forms: Forms) -> Scaled | None:
     if form is None:
         return None
     rest = literal(-1.0, node.dtype) if form.rest is None else negative(form.rest)
-    return Scaled(form.scale, rest)
+    return Scaled(form.scale, rest, form.counted)
 
 
 @_of("square")
@@ -207,23 +215,29 @@ def _sum_of_two(node: Expr, forms: Forms) -> Scaled | None:
     right = {e: f for e, f in y.scale.items() if e not in shared}
     if not left and not right:
         rest = _combined(node, _times(x.rest, None, node), _times(y.rest, None, node))
-        return Scaled(shared, rest)
+        return Scaled(shared, rest, x.counted or y.counted)
     p, q = _exponent(left), _exponent(right)
     if p is None or q is None:
         one = q if p is None else p
         assert one is not None
         if is_nonpositive(one):
             return None
-        top = relu(one)
-        zero, rest_of_one = exp_below(literal(0.0, node.dtype), top), exp_below(one, top)
+        factor = y.rest if p is None else x.rest
+        positive = _is_positive(factor)
+        top = relu(_counted(one, factor))
+        zero, rest_of_one = exp_below(literal(0.0, node.dtype), top), _below(one, top, factor)
         first, second = (zero, rest_of_one) if p is None else (rest_of_one, zero)
     else:
         if is_nonpositive(p) and is_nonpositive(q):
             return None
-        top = maximum(p, q)
-        first, second = exp_below(p, top), exp_below(q, top)
+        top = maximum(_counted(p, x.rest), _counted(q, y.rest))
+        positive = _is_positive(x.rest) and _is_positive(y.rest)
+        if not (_is_positive(x.rest) or _is_positive(y.rest)):
+            top = _finite(top)
+        first, second = _below(p, top, x.rest), _below(q, top, y.rest)
     rest = _combined(node, _times(x.rest, first, node), _times(y.rest, second, node))
-    return Scaled(_added([shared, {top: 1.0}]), rest)
+    counted = x.counted or y.counted or not positive
+    return Scaled(_added([shared, {top: 1.0}]), rest, counted)
 
 
 def _combined(node: Expr, a: Expr, b: Expr) -> Expr:
@@ -250,6 +264,43 @@ def _finite(top: Expr) -> Expr:
     return where(isfinite(top), top, 0)
 
 
+def _is_positive(rest: Expr | None, depth: int = 6) -> bool:
+    """Whether what an exponential is multiplied by is known to be no zero."""
+    if rest is None:
+        return True
+    name = rest.op.name
+    if name in ("exp", "exp_below", "exp_sum", "cosh", "sigmoid", "softmax"):
+        return True
+    if name == "literal":
+        return bool(np.all(rest.attrs["value"].array > 0))
+    composed = name in ("add", "multiply", "divide", "sqrt", "square", "sum", "broadcast_to")
+    return composed and depth > 0 and all([_is_positive(a, depth - 1) for a in rest.args])
+
+
+def _counted(exponent: Expr, rest: Expr | None) -> Expr:
+    """The exponent where it has a part in a sum: not where it is multiplied by zero."""
+    return exponent if _is_positive(rest) else where(rest != 0, exponent, -math.inf)
+
+
+def _below(exponent: Expr, top: Expr, rest: Expr | None) -> Expr:
+    """e^(exponent - top); in range also where a zero beside it let it have no part in `top`."""
+    if not _is_positive(rest):
+        exponent = minimum(exponent, top + _far(exponent))
+    return exp_below(exponent, top)
+
+
+def _far(x: Expr) -> float:
+    """An exponent whose exponential is still a number."""
+    return float(math.floor(math.log(float(np.finfo(x.dtype).max))) - 1)
+
+
+def _used(matrix: Expr, axis: int) -> Expr:
+    """Where a row (or column) of a matrix holds anything but zeros, as numbers."""
+    if matrix.ndim == 1:
+        return matrix
+    return abs(matrix).max(axis=-1 if axis == -1 else -2)
+
+
 @_of("sum")
 def _reduced(node: Expr, forms: Forms) -> Scaled | None:
     form, x = forms[0], node.args[0]
@@ -261,10 +312,12 @@ def _reduced(node: Expr, forms: Forms) -> Scaled | None:
         return None
     if is_nonpositive(exponent):
         return None
-    top = _finite(max(exponent, axis=axes, keepdims=True))
-    terms = _times(form.rest, exp_below(exponent, top), node)
-    scale = top if kept else _finite(max(exponent, axis=axes))
-    return Scaled({scale: 1.0}, sum_(terms, axis=axes, keepdims=kept))
+    counted = _counted(exponent, form.rest)
+    top = _finite(max(counted, axis=axes, keepdims=True))
+    terms = _times(form.rest, _below(exponent, top, form.rest), node)
+    scale = top if kept else _finite(max(counted, axis=axes))
+    total = sum_(terms, axis=axes, keepdims=kept)
+    return Scaled({scale: 1.0}, total, form.counted or counted is not exponent)
 
 
 @_of("matmul")
@@ -275,15 +328,21 @@ def _matrix_product(node: Expr, forms: Forms) -> Scaled | None:
         exponent = _exponent(form.scale)
         if exponent is None or exponent.shape != a.shape or is_nonpositive(exponent):
             return None
-        top = _finite(max(exponent, axis=-1, keepdims=True))
-        scale = top if b.ndim == 2 else _finite(max(exponent, axis=-1))
-        return Scaled({scale: 1.0}, matmul(_times(form.rest, exp_below(exponent, top), node), b))
+        weights = form.rest if _is_positive(b) else _used(b, -1)
+        counted = _counted(exponent, weights)
+        top = _finite(max(counted, axis=-1, keepdims=True))
+        scale = top if b.ndim == 2 else _finite(max(counted, axis=-1))
+        rows = _times(form.rest, _below(exponent, top, weights), node)
+        return Scaled({scale: 1.0}, matmul(rows, b), form.counted or counted is not exponent)
     if other is not None and b.ndim == 1:
         exponent = _exponent(other.scale)
         if exponent is None or exponent.shape != b.shape or is_nonpositive(exponent):
             return None
-        top = _finite(max(exponent, axis=0))
-        return Scaled({top: 1.0}, matmul(a, _times(other.rest, exp_below(exponent, top), node)))
+        weights = other.rest if _is_positive(a) else _used(a, -2)
+        counted = _counted(exponent, weights)
+        top = _finite(max(counted, axis=0))
+        column = _times(other.rest, _below(exponent, top, weights), node)
+        return Scaled({top: 1.0}, matmul(a, column), other.counted or counted is not exponent)
     return None
 
 
@@ -297,7 +356,7 @@ def _view(node: Expr, forms: Forms) -> Scaled | None:
         return None
     scale = {rebuild(node, (e, *node.args[1:])): f for e, f in form.scale.items()}
     rest = None if form.rest is None else rebuild(node, (form.rest, *node.args[1:]))
-    return Scaled(scale, rest)
+    return Scaled(scale, rest, form.counted)
 
 
 def is_nonpositive(x: Expr) -> bool:
@@ -327,6 +386,10 @@ def in_range(node: Expr, run: Rewriter) -> Expr | None:
     if form is None or not _at_risk(node, run):
         return None
     head = _exponential(form.scale)
+    if head is not None and form.counted and form.rest is not None:
+        # beside a zero, an exponential that may be as large as it likes
+        exponent = _exponent(form.scale)
+        head = exp(where(form.rest != 0, exponent, minimum(exponent, _far(form.rest))))
     if head is None:
         made = form.rest
     elif form.rest is None:

@@ -285,6 +285,8 @@ def _term(k: int, r: Ratio, x: Expr) -> Expr:
     above, roots = _without_roots_at_one(above)
     below, poles = _without_roots_at_one(below)
     order = roots - poles
+    if not (_of_one_sign(above) and _of_one_sign(below)):
+        raise _Unsuitable  # near a root elsewhere, the expanded polynomial cancels
     named = _named(m - n, order, above, below, scaled(x, float(unit)))
     if named is not None:
         return named if k == 0 else multiply(_scaled_power(k, Fraction(1), x), named)
@@ -302,6 +304,10 @@ def _term(k: int, r: Ratio, x: Expr) -> Expr:
         positive = multiply(positive, _power(-v, order))
     chosen = where(x > 0, positive, negative)
     return chosen if k == 0 else multiply(_scaled_power(k, Fraction(1), x), chosen)
+
+
+def _of_one_sign(coefficients: list[Fraction]) -> bool:
+    return all([c >= 0 for c in coefficients]) or all([c <= 0 for c in coefficients])
 
 
 def _named(
