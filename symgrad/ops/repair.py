@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.errors import CompileError
-from symgrad.ir.node import LITERAL, Expr, identity, literal
+from symgrad.ir.node import Expr, identity, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ops.interpret import evaluate
 from symgrad.ops.leaf import INPUT
@@ -206,22 +206,12 @@ def _loses_digits(center: float, single: Array, double: Array) -> bool:
 @lru_cache(maxsize=1024)
 def pieces(formula: Formula) -> tuple[Piece, ...]:
     """Polynomials for the places where the formula loses digits."""
-    import sympy
-
-    from symgrad.symbolic.constants import meant
-    from symgrad.symbolic.formulas import as_sympy
     from symgrad.symbolic.series import Truth
 
-    x = identity(INPUT, {"name": "x", "shape": (), "dtype": np.dtype(np.float64)})
-    symbol = sympy.Symbol("x", real=True)
-    nodes = formula.nodes(x)
-    numbers = {n: meant(float(n.attrs["value"].array)) for n in nodes if n.op is LITERAL}
-    known = {n: number for n, number in numbers.items() if number is not None}
     try:
-        [expr] = as_sympy(nodes[-1:], {x: symbol, **known})
+        truth = Truth(_with_many_digits(formula))
     except CompileError:  # an op that SymPy cannot be told of
         return ()
-    truth = Truth(expr, symbol)
     found = []
     for center in _centers(formula):
         if center in profile(formula.stable).bad:
@@ -229,6 +219,60 @@ def pieces(formula: Formula) -> tuple[Piece, ...]:
             if piece is not None:
                 found.append(piece)
     return tuple(found)
+
+
+def _with_many_digits(formula: Formula) -> Callable[[Any], Any]:
+    """The formula as a function of mpmath's numbers, step by step: as a graph, not as a tree."""
+    x = identity(INPUT, {"name": "x", "shape": (), "dtype": np.dtype(np.float64)})
+    nodes = formula.nodes(x)
+    program: list[tuple[Callable[..., Any], tuple[int, ...]]] = []
+    for (op, args, attrs), node in zip(formula.steps, nodes[1:], strict=True):
+        if op == "literal":
+            program.append((_constant(float(attrs[0][1])), ()))
+        else:
+            program.append((_step(node), args))
+
+    def at(t: Any) -> Any:
+        values = [t]
+        for function, args in program:
+            values.append(function(*[values[i] for i in args]))
+        return values[-1]
+
+    return at
+
+
+def _constant(value: float) -> Callable[[], Any]:
+    import mpmath
+
+    from symgrad.symbolic.constants import meant
+    from symgrad.symbolic.series import with_many_digits
+
+    exact = meant(value)
+    return (lambda: mpmath.mpf(value)) if exact is None else with_many_digits([], exact)
+
+
+#: (op, attributes, kinds of the arguments) -> the op as a function of mpmath's numbers
+_KNOWN_STEPS: dict[Any, Callable[..., Any]] = {}
+
+
+def _step(node: Expr) -> Callable[..., Any]:
+    import sympy
+
+    from symgrad.symbolic.formulas import translate
+    from symgrad.symbolic.series import with_many_digits
+
+    kinds = tuple([arg.dtype.kind for arg in node.args])
+    key = (node.op, tuple(node.attrs.items()), kinds)
+    if key not in _KNOWN_STEPS:
+        symbols = [
+            sympy.Symbol(f"x{i}", real=True)
+            if kind == "f"
+            else sympy.Gt(sympy.Symbol(f"x{i}", real=True), sympy.Rational(1, 2))
+            for i, kind in enumerate(kinds)
+        ]
+        names = [sympy.Symbol(f"x{i}", real=True) for i in range(len(kinds))]
+        _KNOWN_STEPS[key] = with_many_digits(names, translate(node, symbols))
+    return _KNOWN_STEPS[key]
 
 
 def _errors(formula: Formula, truth: Truth, points: Array) -> Array:

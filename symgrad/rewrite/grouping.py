@@ -176,4 +176,3 @@ def _common(node: Expr, run: Rewriter, plus: bool) -> Expr | None:
         return None
     made = multiply(common, part)
     return made if made.aval == node.aval else None
-

@@ -308,10 +308,10 @@ def _reduced(node: Expr, forms: Forms) -> Scaled | None:
     if form is None or exponent is None:
         return None
     axes, kept = node.attrs["axis"], node.attrs["keepdims"]
-    if exponent.shape != x.shape:
+    if exponent.shape != x.shape or is_nonpositive(exponent):
         return None
-    if is_nonpositive(exponent):
-        return None
+    if any([isinstance(x.shape[a], int) and x.shape[a] == 0 for a in axes]):
+        return None  # nothing has no maximum
     counted = _counted(exponent, form.rest)
     top = _finite(max(counted, axis=axes, keepdims=True))
     terms = _times(form.rest, _below(exponent, top, form.rest), node)

@@ -285,7 +285,7 @@ def _term(k: int, r: Ratio, x: Expr) -> Expr:
     above, roots = _without_roots_at_one(above)
     below, poles = _without_roots_at_one(below)
     order = roots - poles
-    if not (_of_one_sign(above) and _of_one_sign(below)):
+    if not (_is_safe(above) and _is_safe(below)):
         raise _Unsuitable  # near a root elsewhere, the expanded polynomial cancels
     named = _named(m - n, order, above, below, scaled(x, float(unit)))
     if named is not None:
@@ -306,7 +306,10 @@ def _term(k: int, r: Ratio, x: Expr) -> Expr:
     return chosen if k == 0 else multiply(_scaled_power(k, Fraction(1), x), chosen)
 
 
-def _of_one_sign(coefficients: list[Fraction]) -> bool:
+def _is_safe(coefficients: list[Fraction]) -> bool:
+    """Whether terms do not cancel; of two, they do so no more than the difference itself."""
+    if len(coefficients) <= 2:
+        return True
     return all([c >= 0 for c in coefficients]) or all([c <= 0 for c in coefficients])
 
 

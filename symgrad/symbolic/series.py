@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Truth", "fit"]
+__all__ = ["Truth", "fit", "with_many_digits"]
 
 #: digits at most: enough for a function that cancels twice at 1e-60
 _MOST = 420
@@ -15,26 +15,34 @@ _LARGEST_EXPONENT = 1e7
 Function = Callable[[Any], Any]
 
 
+def with_many_digits(parameters: Sequence[Any], formula: Any) -> Callable[..., Any]:
+    """A SymPy expression as a function of mpmath's numbers, in the precision of the moment."""
+    import mpmath
+    import sympy
+
+    def exp(x: Any) -> Any:
+        if abs(x) > _LARGEST_EXPONENT:
+            raise OverflowError
+        return mpmath.exp(x)
+
+    made: Callable[..., Any] = sympy.lambdify(
+        list(parameters), formula, modules=[{"exp": exp}, "mpmath"], cse=True
+    )
+    return made
+
+
 class Truth:
     """A formula of one real variable, evaluated until two precisions agree.
 
     Parameters
     ----------
-    formula : SymPy expression
-    symbol : SymPy symbol
+    formula : SymPy expression, or a function of mpmath's numbers
+    symbol : SymPy symbol, optional
+        Of an expression.
     """
 
-    def __init__(self, formula: Any, symbol: Any) -> None:
-        import mpmath
-        import sympy
-
-        def exp(x: Any) -> Any:
-            if abs(x) > _LARGEST_EXPONENT:
-                raise OverflowError
-            return mpmath.exp(x)
-
-        modules = [{"exp": exp}, "mpmath"]
-        self._at = sympy.lambdify([symbol], formula, modules=modules, cse=True)
+    def __init__(self, formula: Any, symbol: Any = None) -> None:
+        self._at = formula if symbol is None else with_many_digits([symbol], formula)
 
     def _rounded(self, x: Any, digits: int) -> Any:
         import mpmath
