@@ -33,15 +33,15 @@ def _stdtr(df: Any, t: Any) -> Any:
 
 
 def _below(a: Any, x: Any) -> Any:
-    return mp.gammainc(a, 0, x, regularized=True)
+    return mpf("nan") if x < 0 else mp.gammainc(a, 0, x, regularized=True)
 
 
 def _above(a: Any, x: Any) -> Any:
-    return mp.gammainc(a, x, mp.inf, regularized=True)
+    return mpf("nan") if x < 0 else mp.gammainc(a, x, mp.inf, regularized=True)
 
 
 def _beta(a: Any, b: Any, x: Any) -> Any:
-    return mp.betainc(a, b, 0, x, regularized=True)
+    return mp.betainc(a, b, 0, x, regularized=True) if 0 <= x <= 1 else mpf("nan")
 
 
 #: of functions whose formula mpmath does not evaluate as it stands, or not everywhere
