@@ -141,7 +141,14 @@ def log_ndtr(x: Any) -> Any:
 def _erfinv_slope(out: Expr, y: Expr) -> tuple[Expr]:
     # e^(z^2) = erfcx(z) / erfc(z), and erfc(z) = 1 - |y|; at 0 from the right, not by |y|
     low = y < 0
-    return (_HALF_ROOT_PI * erfcx(where(low, -out, out)) / where(low, 1 + y, 1 - y),)
+    tail = erfcx(where(low, -out, out)) / where(low, 1 + y, 1 - y)
+    return (_HALF_ROOT_PI * _near_or_tail(out * out, tail),)
+
+
+def _near_or_tail(exponent: Expr, tail: Expr) -> Expr:
+    """e^exponent, which is `tail` where it is large; near 0 the slope of that form cancels."""
+    near = exponent < 1
+    return where(near, exp(where(near, exponent, 0)), tail)
 
 
 @scipy_ufunc(
@@ -157,7 +164,8 @@ def erfinv(y: Any) -> Any:
 
 def _erfcinv_slope(out: Expr, y: Expr) -> tuple[Expr]:
     high = y > 1
-    return (-_HALF_ROOT_PI * erfcx(where(high, -out, out)) / where(high, 2 - y, y),)
+    tail = erfcx(where(high, -out, out)) / where(high, 2 - y, y)
+    return (-_HALF_ROOT_PI * _near_or_tail(out * out, tail),)
 
 
 @scipy_ufunc(
@@ -173,7 +181,8 @@ def erfcinv(y: Any) -> Any:
 
 def _ndtri_slope(out: Expr, y: Expr) -> tuple[Expr]:
     low = y < 0.5
-    return (_ROOT_HALF_PI * erfcx(where(low, -out, out) * _ROOT_HALF) / where(low, y, 1 - y),)
+    tail = 0.5 * erfcx(where(low, -out, out) * _ROOT_HALF) / where(low, y, 1 - y)
+    return (2 * _ROOT_HALF_PI * _near_or_tail(0.5 * (out * out), tail),)
 
 
 @scipy_ufunc(

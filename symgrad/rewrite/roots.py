@@ -10,10 +10,13 @@ from typing import Any
 
 from symgrad.ir.node import Expr, literal, make
 from symgrad.ir.op import OPS
+from symgrad.ops import slopes
 from symgrad.rewrite.engine import rule
 from symgrad.rewrite.pattern import (
     NUMBER,
+    absolute,
     hypot,
+    log,
     log1p,
     log1p_square,
     matmul,
@@ -24,6 +27,40 @@ from symgrad.rewrite.pattern import (
 )
 from symgrad.rewrite.pattern import sum as sum_
 from symgrad.rewrite.scalars import number
+
+
+@rule("stability", lambda x: sqrt(square(x)), extends_domain=True)
+def root_of_square(x: Expr) -> Expr:
+    """sqrt(x^2) -> |x|: nothing overflows, and the slope is exact."""
+    return absolute(x)
+
+
+@rule("stability", lambda x: log(square(x)), extends_domain=True, domain=(0.1, 2.0))
+def log_of_square(x: Expr) -> Expr:
+    """log(x^2) -> 2 log|x|: the square overflows, and near 1 its rounding is all there is."""
+    return log(absolute(x)) * 2
+
+
+@rule(
+    "stability",
+    lambda x, y: x / hypot(x, y),
+    extends_domain=True,
+    examples=(lambda x, y: x / hypot(x, y), lambda x, y: y / sqrt(x**2 + y**2)),
+)
+def over_hypot(x: Expr, y: Expr) -> Expr:
+    """x / sqrt(x^2 + y^2) -> the cosine of an angle: its slopes do not cancel."""
+    return slopes.direction(x, y)
+
+
+@rule(
+    "stability",
+    lambda x, y: square(x) / (square(x) + square(y)),
+    extends_domain=True,
+    domain=(0.1, 2.0),
+)
+def square_over_squares(x: Expr, y: Expr) -> Expr:
+    """x^2 / (x^2 + y^2) -> the square of that cosine: neither overflows nor vanishes."""
+    return square(slopes.direction(x, y))
 
 
 @rule(

@@ -208,6 +208,12 @@ def less_logsumexp(x: Expr, d: Expr, run: Rewriter) -> Expr | None:
     return None if found is None else -found
 
 
+@rule("stability", lambda x, y: y + softplus(x - y), extends_domain=True)
+def softplus_of_difference(x: Expr, y: Expr) -> Expr:
+    """y + log(1 + e^(x - y)) -> log(e^x + e^y): the slopes are shares, no differences from 1."""
+    return logaddexp(x, y)
+
+
 @rule("stability", lambda x: logaddexp(x, 0))
 def logaddexp_with_zero(x: Expr) -> Expr:
     """log(e^x + e^0) -> softplus(x)."""
