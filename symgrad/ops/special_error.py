@@ -142,12 +142,11 @@ def _erfinv_slope(out: Expr, y: Expr) -> tuple[Expr]:
     # e^(z^2) = erfcx(z) / erfc(z), and erfc(z) = 1 - |y|; at 0 from the right, not by |y|
     low = y < 0
     tail = erfcx(where(low, -out, out)) / where(low, 1 + y, 1 - y)
-    return (_HALF_ROOT_PI * _near_or_tail(out * out, tail),)
+    return (_HALF_ROOT_PI * _near_or_tail(abs(y) < 0.84, out * out, tail),)
 
 
-def _near_or_tail(exponent: Expr, tail: Expr) -> Expr:
-    """e^exponent, which is `tail` where it is large; near 0 the slope of that form cancels."""
-    near = exponent < 1
+def _near_or_tail(near: Expr, exponent: Expr, tail: Expr) -> Expr:
+    """e^exponent, or `tail`, which is as much: its own slope cancels near the middle."""
     return where(near, exp(where(near, exponent, 0)), tail)
 
 
@@ -165,7 +164,7 @@ def erfinv(y: Any) -> Any:
 def _erfcinv_slope(out: Expr, y: Expr) -> tuple[Expr]:
     high = y > 1
     tail = erfcx(where(high, -out, out)) / where(high, 2 - y, y)
-    return (-_HALF_ROOT_PI * _near_or_tail(out * out, tail),)
+    return (-_HALF_ROOT_PI * _near_or_tail(abs(y - 1) < 0.84, out * out, tail),)
 
 
 @scipy_ufunc(
@@ -182,7 +181,7 @@ def erfcinv(y: Any) -> Any:
 def _ndtri_slope(out: Expr, y: Expr) -> tuple[Expr]:
     low = y < 0.5
     tail = 0.5 * erfcx(where(low, -out, out) * _ROOT_HALF) / where(low, y, 1 - y)
-    return (2 * _ROOT_HALF_PI * _near_or_tail(0.5 * (out * out), tail),)
+    return (2 * _ROOT_HALF_PI * _near_or_tail(abs(y - 0.5) < 0.42, 0.5 * (out * out), tail),)
 
 
 @scipy_ufunc(
