@@ -336,6 +336,19 @@ def quotient_of_quotient(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
 # ---------------------------------------------------------------- powers
 
 
+@rule(
+    "arithmetic",
+    lambda x, a=NUMBER, b=NUMBER: (x + a) - b,
+    extends_domain=True,
+    examples=(lambda x: (x + 2.5) - 2.5,),
+)
+def plus_and_minus(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
+    """(x + a) - a -> x for a literal of ordinary size; with a large one, it rounds x on purpose."""
+    p, q = number(a), number(b)
+    plain = p is not None and p == q and abs(p) < 1e6 and x.aval == node.aval
+    return x if plain and x.dtype.kind == "f" else None
+
+
 def _inverse(x: Expr, a: Expr, b: Expr, node: Expr, value: float | None) -> Expr | None:
     if value is None or not (_is_real(a) and _is_real(b)) or x.dtype != node.dtype:
         return None

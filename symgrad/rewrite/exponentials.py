@@ -101,6 +101,8 @@ def terms(node: Expr, run: Rewriter, depth: int = 4) -> list[Term] | None:
         return [Term(1.0, args[0])]
     if name == "expm1":
         return [Term(1.0, args[0]), Term(-1.0, None)]
+    if name == "exp_difference":
+        return [Term(1.0, args[0]), Term(-1.0, args[1])]
     if name in ("sinh", "cosh"):
         x = args[0]
         return [Term(0.5, x), Term(0.5 if name == "cosh" else -0.5, scaled(x, -1))]

@@ -182,6 +182,14 @@ def _exp(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(node.args[0]) if node.args[0].dtype == node.dtype else None
 
 
+@_of("exp_sum", "exp_below")
+def _exp_sum(node: Expr, forms: Forms) -> LogForm | None:
+    a, b = node.args
+    if a.dtype != node.dtype or b.dtype != node.dtype:
+        return None
+    return LogForm(a + b if node.op.name == "exp_sum" else a - b)
+
+
 @_of("exp2")
 def _exp2(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(scaled(node.args[0], math.log(2))) if node.args[0].dtype == node.dtype else None
@@ -265,8 +273,21 @@ def _multiply(node: Expr, forms: Forms) -> LogForm | None:
         if other.rest is not None:
             return _scaled_rest(_sum_of(sure.log, other.scale), other.rest)
     if _in_range(factor):
-        return _merged(a.core + b.core, a, b, factor=factor)
+        return _merged(_without_scale(a.core, b.core), a, b, factor=factor)
     return _merged(a.log + b.log, a, b)
+
+
+def _without_scale(a: Expr, b: Expr) -> Expr:
+    """``a + b``, where a scale that was taken out of a sum, ``s(u) - relu(u)``, is put back."""
+    for one, other in ((a, b), (b, a)):
+        s, top = _less(other)
+        if top is None or top.op.name != "relu" or s.op.name != "softplus":
+            continue
+        if s.args[0] is top.args[0] and one.op.name == "add":
+            for y, t in (one.args, one.args[::-1]):
+                if t is top:
+                    return y + s
+    return a + b
 
 
 def _over_expm1(c: float | None, below: Expr) -> LogForm | None:
@@ -342,7 +363,23 @@ def _add(node: Expr, forms: Forms) -> LogForm | None:
     return _sum_of_two(a, b)
 
 
+def _less(core: Expr) -> tuple[Expr, Expr | None]:
+    """``p`` and ``t`` of ``p - t``."""
+    if core.op.name == "subtract":
+        return core.args[0], core.args[1]
+    if core.op.name == "negative":
+        return literal(0.0, core.dtype), core.args[0]
+    return core, None
+
+
 def _sum_of_two(a: LogForm, b: LogForm) -> LogForm:
+    if a.factor == b.factor != 1:  # c (u + v)
+        whole = _sum_of_two(replace(a, factor=1.0), replace(b, factor=1.0))
+        return replace(whole, factor=a.factor)
+    (p, top), (q, other) = _less(a.core), _less(b.core)
+    if top is not None and top is other and a.factor == 1:  # e^-t (e^p + e^q)
+        whole = _sum_of_two(replace(a, core=p), replace(b, core=q))
+        return replace(whole, core=whole.core - top)
     if a.is_one:
         return _merged(softplus(b.log), a, b)
     if b.is_one:
