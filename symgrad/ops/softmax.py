@@ -162,8 +162,8 @@ def logmeanexp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Expr:
     --------
     >>> import symgrad as sg
     >>> x = sg.input("x", (2,))
-    >>> sg.function([x], sg.logmeanexp(x))([1e-20, 3e-20])
-    np.float64(2e-20)
+    >>> f"{sg.function([x], sg.logmeanexp(x))([1e-20, 3e-20]):.6g}"
+    '2e-20'
     """
     x = as_floating(a)
     axes = reduced_axes(axis, x.ndim, "logmeanexp")
