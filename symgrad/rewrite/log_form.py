@@ -278,15 +278,21 @@ def _multiply(node: Expr, forms: Forms) -> LogForm | None:
 
 
 def _without_scale(a: Expr, b: Expr) -> Expr:
-    """``a + b``, where a scale that was taken out of a sum, ``s(u) - relu(u)``, is put back."""
+    """``a + b``, where a scale that was taken out of a sum of exponentials is put back.
+
+    ``(y + t) + log(e^(p - t) + e^(q - t))`` for a `t` made of `p` and `q`, which hides no NaN.
+    """
     for one, other in ((a, b), (b, a)):
-        s, top = _less(other)
-        if top is None or top.op.name != "relu" or s.op.name != "softplus":
+        if one.op.name != "add" or other.op.name != "logaddexp":
             continue
-        if s.args[0] is top.args[0] and one.op.name == "add":
-            for y, t in (one.args, one.args[::-1]):
-                if t is top:
-                    return y + s
+        (p, top), (q, same) = [_less(arg) for arg in other.args]
+        if top is None or top is not same:
+            continue
+        if not all([arg is p or arg is q for arg in top.args]):
+            continue
+        for y, t in (one.args, one.args[::-1]):
+            if t is top:
+                return y + _sum_of_two(LogForm(p), LogForm(q)).log
     return a + b
 
 
@@ -376,10 +382,6 @@ def _sum_of_two(a: LogForm, b: LogForm) -> LogForm:
     if a.factor == b.factor != 1:  # c (u + v)
         whole = _sum_of_two(replace(a, factor=1.0), replace(b, factor=1.0))
         return replace(whole, factor=a.factor)
-    (p, top), (q, other) = _less(a.core), _less(b.core)
-    if top is not None and top is other and a.factor == 1:  # e^-t (e^p + e^q)
-        whole = _sum_of_two(replace(a, core=p), replace(b, core=q))
-        return replace(whole, core=whole.core - top)
     if a.is_one:
         return _merged(softplus(b.log), a, b)
     if b.is_one:

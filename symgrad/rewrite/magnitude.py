@@ -269,7 +269,7 @@ def _is_positive(rest: Expr | None, depth: int = 6) -> bool:
     if rest is None:
         return True
     name = rest.op.name
-    if name in ("exp", "exp_below", "exp_sum", "cosh", "sigmoid", "softmax"):
+    if name in ("exp", "exp_below", "exp_sum", "cosh"):
         return True
     if name == "literal":
         return bool(np.all(rest.attrs["value"].array > 0))

@@ -312,3 +312,25 @@ def test_a_picked_logarithm_of_softmax_is_one(build: Any) -> None:
     assert {n.op.name for n in topological(made)} <= {
         "input", "log_softmax", "getitem", "negative",
     }  # fmt: skip
+
+
+def test_a_scale_of_ones_own_is_not_taken_out_again() -> None:
+    """log(e^(x - m) + e^(y - m)) is small far from x = y, and no difference of large numbers."""
+    x, y = sg.input("x", ()), sg.input("y", ())
+    m = sg.maximum(x, y)
+    f = sg.function([x, y], log(exp(x - m) + exp(y - m)))
+    with mpmath.workdps(50):
+        exact = float(mpmath.log1p(mpmath.exp(-30)))
+    assert abs(f(1000.0, 970.0) - exact) < 4 * np.spacing(exact)
+
+
+@pytest.mark.parametrize("build", [lambda y: y, lambda y: sg.sigmoid(y), lambda y: y * y])
+def test_a_weight_that_is_zero_has_no_part_in_the_scale(build: Any) -> None:
+    """Be it zero as it is given, or because it vanishes."""
+    x, y = sg.input("x", ("N",)), sg.input("y", ("N",))
+    weight = build(y)
+    total = (exp(x) * weight).sum()
+    at = np.array([700.0, -50.0]), np.array([-1000.0 if weight.op.name == "sigmoid" else 0.0, 1.0])
+    known = evaluate([weight], {y: at[1]})[0][1]
+    f = sg.function([x, y], [log(total), total / exp(x[1]), log(exp(x) @ weight)])
+    np.testing.assert_allclose(f(*at), [np.log(known) - 50, known, np.log(known) - 50], rtol=1e-14)
