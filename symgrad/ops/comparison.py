@@ -290,6 +290,7 @@ def _kind(name: str) -> tuple[Example, ...]:
 
 
 @elementwise(
+    formula="Ne(x, x)",
     numpy="np.isnan({0})",
     latex=r"\operatorname{{isnan}}\left({0}\right)",
     dtype="isnan",

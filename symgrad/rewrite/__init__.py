@@ -6,6 +6,7 @@ Importing this package fills :data:`~symgrad.rewrite.engine.RULES`.
 from symgrad.rewrite import (
     algebra,
     arithmetic,
+    cancelling,
     complex,
     differences,
     folding,
@@ -36,6 +37,7 @@ __all__ = [
     "Rule",
     "algebra",
     "arithmetic",
+    "cancelling",
     "complex",
     "differences",
     "folding",

@@ -124,7 +124,12 @@ def _symmetric_function(node: Expr, a: Array, w: Array, v: Array) -> Array:
 def _each(fn: Callable[..., Any], arity: int = 1) -> Callable[..., Array]:
     """`fn` on each element, always giving an array."""
     ufunc = np.frompyfunc(fn, arity, 1)
-    return lambda *arrays: np.asarray(ufunc(*arrays), object)
+
+    def apply(*arrays: Any) -> Any:
+        with np.errstate(invalid="ignore"):  # a literal NaN is looked at
+            return np.asarray(ufunc(*arrays), object)
+
+    return apply
 
 
 # ---------------------------------------------------------------- definitions of ops on arrays
