@@ -253,6 +253,7 @@ def _constant(value: float) -> Callable[[], Any]:
 
 #: (op, attributes, kinds of the arguments) -> the op as a function of mpmath's numbers
 _KNOWN_STEPS: dict[Any, Callable[..., Any]] = {}
+_MANY_STEPS = 4096
 
 
 def _step(node: Expr) -> Callable[..., Any]:
@@ -264,6 +265,8 @@ def _step(node: Expr) -> Callable[..., Any]:
     kinds = tuple([arg.dtype.kind for arg in node.args])
     key = (node.op, tuple(node.attrs.items()), kinds)
     if key not in _KNOWN_STEPS:
+        if len(_KNOWN_STEPS) >= _MANY_STEPS:  # exponents from users' data have no end
+            _KNOWN_STEPS.clear()
         symbols = [
             sympy.Symbol(f"x{i}", real=True)
             if kind == "f"

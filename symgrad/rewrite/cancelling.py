@@ -98,7 +98,7 @@ def _cancelled(node: Expr, run: Rewriter) -> Expr | None:
     above, below = _powers(left, run), _powers(right, run)
     for base, p in above.items():
         q = sign * below.get(base, 0)
-        if p * q >= 0 or left is base and right is base:
+        if p * q >= 0 or (left is base and right is base):
             continue  # x / x is exact as it stands
         n = min(abs(p), abs(q)) * (1 if p > 0 else -1)
         a, b = _without(left, base, n, run), _without(right, base, -n * sign, run)
