@@ -38,6 +38,7 @@ _HOMES = {
         "update",
     ),
     "symgrad.model.trace": ("Spec", "leaves", "spec", "trace"),
+    "symgrad.model.control": ("cond", "map", "scan", "while_loop"),
     "symgrad.model.grad": ("grad", "hvp", "jvp", "value_and_grad", "vjp"),
     "symgrad.model.arrays": ("load_arrays", "save_arrays"),
     "symgrad.model.checking": ("check_gradients",),

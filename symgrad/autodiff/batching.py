@@ -9,6 +9,7 @@ from symgrad.ir import provenance
 from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr
 from symgrad.ir.op import Op
+from symgrad.ops.item import ITEM
 
 __all__ = ["batch_outputs"]
 
@@ -51,6 +52,8 @@ def _push(outputs: Sequence[Expr], found: dict[Expr, tuple[Expr, bool]]) -> list
         below = [found[arg] for arg in node.args]
         if not any([is_batched for _, is_batched in below]):
             found[node] = (node, False)
+        elif node.op is ITEM:
+            found[node] = node.args[0].op.batched_item(below[0][0], node)
         elif type(node.op).batch is not Op.batch:
             new = node.op.batch(
                 node, tuple([new for new, _ in below]), tuple([flag for _, flag in below])

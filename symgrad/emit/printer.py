@@ -6,24 +6,26 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from symgrad.emit.blocks import print_block
 from symgrad.emit.literals import array_source, one_line, typed, weak
 from symgrad.emit.names import Namer, safe
+from symgrad.emit.wrapping import filled, split
 from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.plan.names import given_name
-from symgrad.plan.program import Commit, Compute, Loop, Program, Section
+from symgrad.plan.program import Block, Commit, Compute, Loop, Program, Section
 
 __all__ = ["Context", "Printer"]
 
 _COMMENT_COLUMN = 60
 _WIDTH = 96
+_INDICES = ("t", "s", "r", "q", "p")
 
 
 def _promotes_alike(node: Expr, beside: Expr) -> bool:
@@ -52,6 +54,8 @@ class Context:
     imports: set[str] = field(default_factory=set)
     leaf_names: dict[Expr, str] = field(default_factory=dict)
     sizes: set[str] = field(default_factory=set)
+    #: names that loops count with
+    indices: set[str] = field(default_factory=set)
     #: leaves that stand in a list of this name instead of having names of their own
     lists: dict[tuple[Expr, ...], str] = field(default_factory=dict)
 
@@ -104,6 +108,8 @@ class Printer:
         self.buffers = {b: context.buffer(b.index) for b in program.buffers}
         self.wishes = self._wishes()
         self.looping = False
+        #: loops around what is printed
+        self.depth = 0
 
     def _wishes(self) -> dict[Expr, str]:
         """Nodes without a name whose buffer dies into one with a name: it is theirs already."""
@@ -115,6 +121,31 @@ class Printer:
                 if over is not None and name and given_name(self.entry.graph, over) is None:
                     found[over] = name
         return found
+
+    # ---- bodies of loops and branches
+
+    def nested(self, program: Program) -> Printer:
+        """A printer for the body of a block, whose names are apart from those around it."""
+        inner = Printer(program, self.context, self.debug)
+        inner.namer.taken = self.namer.taken
+        inner.namer._next = self.namer._next
+        inner.buffers = self.buffers
+        inner.depth = self.depth + 1
+        return inner
+
+    def index(self) -> str:
+        """The name of a loop's index: one for each depth, and none of the user's."""
+        for name in _INDICES[self.depth :]:
+            if name not in self.namer.taken or name in self.context.indices:
+                self.namer.taken.add(name)
+                self.context.indices.add(name)
+                return name
+        return self.namer.fresh("i")
+
+    def bind(self, node: Expr, code: Code) -> None:
+        """Give a parameter of a body its name, or what stands for it."""
+        self.namer.names[node] = code.text
+        self.codes[node] = code
 
     # ---- expressions
 
@@ -185,6 +216,8 @@ class Printer:
                 self.section(statement)
             elif isinstance(statement, Compute):
                 self.compute(statement)
+            elif isinstance(statement, Block):
+                print_block(self, statement, 1)
             elif isinstance(statement, Commit):
                 self.line(
                     f"{self.code(statement.leaf).text}[...] = {self.code(statement.node).text}"
@@ -384,98 +417,18 @@ class Printer:
         if 4 * indent + len(left) + len(text) + len(end) <= _WIDTH:
             self.line(left + text + end, comment, indent)
             return
-        parts = _split(text)
+        parts = split(text)
         if len(parts) < 2:
             self.line(left + text + end, comment, indent)
             return
         opens = text.startswith("(") and parts[0] == "("
         if opens or text[len(parts[0]) - 1 : len(parts[0])] in "([":
             self.line(left + parts[0], comment, indent)
-            for part in _filled(parts[1:-1], _WIDTH - 4 * (indent + 1)):
+            for part in filled(parts[1:-1], _WIDTH - 4 * (indent + 1)):
                 self.line(part, indent=indent + 1)
             self.line(parts[-1] + end, indent=indent)
         else:
             self.line(left + "(", comment, indent)
-            for part in _filled(parts, _WIDTH - 4 * (indent + 1)):
+            for part in filled(parts, _WIDTH - 4 * (indent + 1)):
                 self.line(part, indent=indent + 1)
             self.line(")" + end, indent=indent)
-
-
-def _filled(parts: list[str], width: int) -> list[str]:
-    """Pieces joined into lines of at most `width`."""
-    lines: list[str] = []
-    short: list[str] = []
-    for part in parts:  # what is still too long is broken after any comma, but in no string
-        if len(part) > width and not set(part) & {"'", '"'}:
-            short += part.replace(", ", ",\n").split("\n")
-        else:
-            short.append(part)
-    for part in short:
-        if lines and len(lines[-1]) + 1 + len(part) <= width:
-            lines[-1] += " " + part
-        else:
-            lines.append(part)
-    return lines
-
-
-def _split(text: str) -> list[str]:
-    """A long expression in pieces: the arguments of its outermost call, or its terms."""
-    depth = 0
-    terms: list[str] = []
-    start = 0
-    quote = ""
-    for i, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif depth == 0 and char in "+-@*/" and text[i - 1] == " " and text[i + 1] == " ":
-            terms.append(text[start:i].strip())
-            start = i
-    if terms:
-        return [*terms, text[start:].strip()]
-    opening, closing, commas = _longest_call(text)
-    if closing < 0:
-        return [text]
-    head, tail = text[: opening + 1], text[closing:]
-    edges = [opening, *commas, closing]
-    inner = [text[i + 1 : j + 1].strip() for i, j in pairwise(edges)]
-    inner[-1] = inner[-1].removesuffix(")")
-    if len(inner) < 2:  # f(g(a, b)) is broken where g is
-        within = _split(inner[0])
-        if opening == 0 and len(within) > 1:  # (a @ b).reshape(-1)
-            return [head, *within, tail]
-        if len(within) < 2 or not within[0].endswith("("):
-            return [text]
-        return [head + within[0], *within[1:-1], within[-1] + tail]
-    return [head, *inner, tail]
-
-
-def _longest_call(text: str) -> tuple[int, int, list[int]]:
-    """Where the longest pair of outermost parentheses is, and the commas between them.
-
-    What follows it is part of the last line: ``f(a, b)[:, 1:]``, ``f(a, b).T``.
-    """
-    found: tuple[int, int, list[int]] = (-1, -1, [])
-    depth, opening, quote = 0, -1, ""
-    commas: list[int] = []
-    for i, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char in "([{":
-            if depth == 0:
-                opening, commas = (i if char == "(" else -1), []
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-            if depth == 0 and opening >= 0 and i - opening > found[1] - found[0]:
-                found = (opening, i, commas)
-        elif depth == 1 and char == ",":
-            commas.append(i)
-    return found if depth == 0 else (-1, -1, [])

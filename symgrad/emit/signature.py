@@ -103,7 +103,7 @@ class Signature:
             values = ", ".join(f"{s} = {{{s}}}" for s in sorted(symbols))
             message = message.replace("{", "(").replace("}", ")")
             lines.append(f"_require({text}, f{message + '; got ' + values!r})")
-        missing = self.needed - self.bound
+        missing = self.needed - self.bound - self.entry.trips()
         if missing:
             known = ", ".join(str(x.attrs["name"]) for x in self.entry.inputs)
             raise CompileError(

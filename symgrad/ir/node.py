@@ -19,6 +19,7 @@ from symgrad.ir.lifted import Lifted
 from symgrad.ir.op import FUNCTIONS, OPS, Op, register
 from symgrad.ir.operators import Operators
 from symgrad.ir.provenance import Origin
+from symgrad.ir.recording import record
 from symgrad.ir.size import Dim, Size
 
 __all__ = ["Check", "Expr", "as_expr", "as_exprs", "identity", "literal", "make", "require_equal"]
@@ -338,7 +339,9 @@ def identity(op: Op, attrs: dict[str, Any], args: tuple[Expr, ...] = ()) -> Expr
     found = _table.get(key)
     if found is not None:
         return found
-    return _new(key, op, args, attrs, op.aval(*[a.aval for a in args], **attrs), (), True)
+    made = _new(key, op, args, attrs, op.aval(*[a.aval for a in args], **attrs), (), True)
+    record(made)
+    return made
 
 
 class LiteralValue:

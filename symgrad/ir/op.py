@@ -110,6 +110,10 @@ class Op:
         """The op on arguments of which some have one more axis, in front; so has the result."""
         raise NotImplementedError(self.name)
 
+    def batched_item(self, whole: Expr, item: Expr) -> tuple[Expr, bool]:
+        """What became of an item of a node when that was batched to `whole`; is it batched?"""
+        return item.op.batch(item, (whole,), (True,)), True
+
     def lower(self, node: Expr) -> Expr:
         """The op as a composition of primitives. Only for ops that are compositions."""
         raise NotImplementedError(self.name)
@@ -127,6 +131,10 @@ class Op:
     def has_derivative(self) -> bool:
         """Whether the op has derivatives of its own, rather than those of its parts."""
         return type(self).vjp is not Op.vjp
+
+    def part_name(self, node: Expr, index: int) -> str:
+        """What one of several arrays is called."""
+        return self.parts[index]
 
     def numpy(self, node: Expr, *args: Code) -> Code:
         """The NumPy source of the op."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.autodiff.residuals import residuals
 from symgrad.emit.equations import equations
 from symgrad.emit.literals import quoted
 from symgrad.emit.module import EntrySource, leaf_names, print_entry
@@ -30,7 +31,6 @@ from symgrad.ops.random import draws
 from symgrad.plan.names import given_name
 from symgrad.plan.planner import plan
 from symgrad.plan.program import Entry
-from symgrad.plan.residuals import residuals
 
 __all__ = ["Entries", "shown"]
 
@@ -283,7 +283,7 @@ class Entries:
             "forward", {"loss": loss}, training=True, wrt=self._gradient_labels(), seed=seed
         )
         grads = {k: v for k, v in job.graph.outputs.items() if k != "loss"}
-        kept = residuals(list(grads.values()), seed)
+        kept = residuals(list(grads.values()), [seed])
         sizes = _sizes_needed(grads.values(), kept, seed)
         outputs = {"loss": job.graph.outputs["loss"]}
         outputs |= {f"residual.{i}": node for i, node in enumerate(kept)}

@@ -17,6 +17,7 @@ from symgrad.ir import provenance
 from symgrad.ir.graph import Graph, inherit, rebuild, substitute, topological
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.provenance import Origin
+from symgrad.ir.region import rebuilt
 from symgrad.ir.verify import verify
 from symgrad.model.grad import zero
 from symgrad.ops.item import ITEM
@@ -88,8 +89,7 @@ def resolve(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
             return args[0]
         if node.op is TRAINING:
             return literal(job.training)
-        same = all([a is b for a, b in zip(args, node.args, strict=True)])
-        return node if same else rebuild(node, args)
+        return rebuilt(node, args, visit)
 
     new = graph.map(visit)
     for node, name in named.items():
@@ -140,8 +140,7 @@ def lower(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     fired: Counter[str] = Counter()
 
     def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
-        same = all([a is b for a, b in zip(args, node.args, strict=True)])
-        new = node if same else rebuild(node, args)
+        new = rebuilt(node, args, visit)
         if not new.op.composite:
             return new
         fired[new.op.name] += 1

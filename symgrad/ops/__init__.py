@@ -5,6 +5,7 @@ import importlib
 FAMILIES = (
     "leaf",
     "item",
+    "loop",
     "arithmetic",
     "cast",
     "transpose",

@@ -13,7 +13,7 @@ from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ir.size import Size
 
-__all__ = ["INPUT", "NAMED", "PARAM", "SLOT", "STATE", "STOP_GRADIENT", "TRAINING", "stop_gradient"]
+__all__ = ["BOUND", "INPUT", "NAMED", "PARAM", "SLOT", "STATE", "STOP_GRADIENT", "TRAINING", "stop_gradient"]
 
 Shape = tuple[Size, ...]
 
@@ -66,6 +66,13 @@ class Slot(Leaf):
     """What an optimiser keeps for a parameter, such as a running mean of its gradient."""
 
     name = "slot"
+
+
+@register
+class Bound(Leaf):
+    """A parameter of the body of a loop or branch."""
+
+    name = "bound"
 
 
 @register
@@ -156,6 +163,7 @@ class Copy(Mark):
 
 
 INPUT, PARAM, STATE, SLOT = (OPS[n] for n in ("input", "param", "state", "slot"))
+BOUND = OPS["bound"]
 TRAINING, COPY = OPS["training"], OPS["copy"]
 NAMED, STOP_GRADIENT = OPS["named"], OPS["stop_gradient"]
 

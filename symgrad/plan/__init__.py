@@ -1,1 +1,1 @@
-"""From graph to Program: order, liveness, buffers, residuals."""
+"""From graph to Program: order, liveness, buffers."""

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 from symgrad.ir.aval import Avals
 from symgrad.ir.code import Code
-from symgrad.ir.graph import topological
+from symgrad.ir.graph import Graph, topological
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.op import Op
+from symgrad.ir.region import regions
+from symgrad.ir.size import symbols_in
 from symgrad.ops.item import ITEM
+from symgrad.ops.loop import BRANCH, LOOP
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
-from symgrad.plan.program import Buffer, Commit, Compute, Entry, Loop, Program, Section
+from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
 
 __all__ = ["plan"]
 
@@ -60,7 +63,14 @@ class _Storage:
 
 
 class _Planner:
-    def __init__(self, entry: Entry, keep_buffers: bool, every: bool) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        keep_buffers: bool,
+        every: bool,
+        buffers: list[Buffer] | None = None,
+        trips: set[str] | None = None,
+    ) -> None:
         self.entry = entry
         self.kept = keep_buffers
         self.every = every
@@ -83,8 +93,10 @@ class _Planner:
         self.storage: dict[Expr, _Storage] = {}
         self.reads: dict[Expr, list[Expr]] = {}
         self.writes: dict[Op, bool] = {}
-        self.statements: list[Compute | Section | Commit] = []
-        self.buffers: list[Buffer] = []
+        self.statements: list[Compute | Block | Section | Commit] = []
+        #: those of a loop's body are the function's too
+        self.buffers: list[Buffer] = [] if buffers is None else buffers
+        self.trips = entry.trips() if trips is None else trips
         self.free: dict[tuple[object, ...], list[Buffer]] = {}
         self.copies: set[str] = set()
         #: node that gives several arrays -> those that are read, by their index
@@ -92,6 +104,13 @@ class _Planner:
         for node in self.order:
             if node.op is ITEM and node not in given:
                 self.parts.setdefault(node.args[0], {})[node.attrs["part"]] = node
+        #: what bodies read at every step, and so has a name
+        self.fed: set[Expr] = set()
+        for node in self.order:
+            if node.op is LOOP:
+                self.fed.update(node.args[node.attrs["carries"] :])
+            elif node.op is BRANCH:
+                self.fed.update(node.args[1:])
 
     # ---- which nodes get a statement
 
@@ -115,7 +134,7 @@ class _Planner:
     def _stands_alone(self, node: Expr, weight: int, is_base: bool) -> bool:
         if node.op.updates or node in self.targets or node in self.seam:
             return True
-        if node.op is ITEM or node in self.parts:
+        if node.op is ITEM or node in self.parts or node in self.fed:
             return True
         if is_base and (_is_filled(node) or not self.kept) and not self._is_named(node):
             return False  # made under the name of what updates it
@@ -152,6 +171,8 @@ class _Planner:
                 found = self._storage_of(base)
                 self.storage[node] = found
                 return found
+        # what a loop gives may be what it was given, or an element of it
+        external = external or (node.op is ITEM and node.args[0].op in (LOOP, BRANCH))
         found = _Storage(node, external or node.op.read_only)
         self.storage[node] = found
         return found
@@ -197,7 +218,7 @@ class _Planner:
             if leaf not in self.committed:
                 self.statements.append(Commit(leaf, node))
         self._find_copies()
-        statements: list[Compute | Section | Commit | Loop] = list(self.statements)
+        statements: list[Compute | Block | Section | Commit | Loop] = list(self.statements)
         program = Program(
             self.entry, statements, self.materialised, self.buffers, self.copies, self.kept
         )
@@ -215,7 +236,26 @@ class _Planner:
             storage.unread += 1
             storage.leaves = True
 
+    def _block(self, node: Expr) -> None:
+        """A loop or branch, with a program for each of its regions."""
+        for read in self._read(node.args):
+            self._storage_of(read).unread -= 1
+        programs = {}
+        for key, region in regions(node):
+            outputs = {str(i): out for i, out in enumerate(region.outputs)}
+            graph = Graph(outputs, self.graph.origins)
+            entry = Entry("", graph, list(region.parameters), draws=self.entry.draws)
+            inner = _Planner(entry, self.kept, self.every, self.buffers, self.trips)
+            programs[key] = inner.run()
+        parts = self.parts[node]
+        assert isinstance(node.aval, Avals)
+        places = range(len(node.aval.parts))
+        self.statements.append(Block(node, tuple([parts.get(i) for i in places]), programs))
+
     def _statement(self, node: Expr) -> None:
+        if node.op in (LOOP, BRANCH):
+            self._block(node)
+            return
         statement = Compute(node)
         if isinstance(node.aval, Avals):
             parts = self.parts[node]
@@ -256,7 +296,7 @@ class _Planner:
                 if arg in dying and self._can_take_over(node, arg, i):
                     self._take_over(statement, arg)
                     return
-        if self.kept and node.ndim and self._writes_into(node):
+        if self.kept and node.ndim and self._writes_into(node) and self._is_sized(node):
             own = self._storage_of(node)
             if not own.leaves:
                 statement.how, statement.buffer = "into", self._buffer(node)
@@ -299,8 +339,13 @@ class _Planner:
                 own.buffer, old.buffer = old.buffer, None
                 return
         own = self._storage_of(node)
-        if self.kept and node.ndim and not own.leaves and base in self.materialised:
+        kept = self.kept and node.ndim and self._is_sized(node)
+        if kept and not own.leaves and base in self.materialised:
             statement.buffer = own.buffer = self._buffer(node)
+
+    def _is_sized(self, node: Expr) -> bool:
+        """Whether its shape is known when the function is entered."""
+        return not (self.trips and self.trips & symbols_in(node.shape))
 
     def _writes_into(self, node: Expr) -> bool:
         if not node.args:

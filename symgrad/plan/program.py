@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.ir.graph import Graph, topological
+from symgrad.ir.graph import Graph
 from symgrad.ir.node import Check, Expr
-from symgrad.ir.size import Size
+from symgrad.ir.region import everything
+from symgrad.ir.size import Size, symbols_in
+from symgrad.ops.loop import LOOP
 
-__all__ = ["Buffer", "Commit", "Compute", "Entry", "Loop", "Program", "Section"]
+__all__ = ["Block", "Buffer", "Commit", "Compute", "Entry", "Loop", "Program", "Section"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,16 @@ class Entry:
     handed_on: set[str] = field(default_factory=set)
 
     def nodes(self) -> list[Expr]:
-        """All that the entry returns or commits, and what it is made of."""
-        return topological([*self.graph.outputs.values(), *self.commits.values()])
+        """All that the entry returns or commits, and what it is made of, bodies of loops too."""
+        return everything([*self.graph.outputs.values(), *self.commits.values()])
+
+    def trips(self) -> set[str]:
+        """The sizes that are known when a loop has ended: how often it went round."""
+        found: set[str] = set()
+        for node in self.nodes():
+            if node.op is LOOP and node.attrs["test"] is not None:
+                found |= symbols_in(node.attrs["length"])
+        return found
 
 
 @dataclass
@@ -95,6 +105,23 @@ class Compute:
     def values(self) -> list[Expr]:
         """What the statement gives a name."""
         return [part for part in self.parts if part is not None] or [self.node]
+
+
+@dataclass
+class Block:
+    """A loop or branch: a program for each of its regions, by the attribute that holds it.
+
+    `parts` are its results; None for one that nobody reads.
+    """
+
+    node: Expr
+    parts: tuple[Expr | None, ...]
+    programs: dict[str, Program]
+
+    @property
+    def values(self) -> list[Expr]:
+        """What the statement gives a name."""
+        return [part for part in self.parts if part is not None]
 
 
 @dataclass
@@ -132,7 +159,7 @@ class Program:
     """Statements in order; which nodes have a name of their own; the buffers that are kept."""
 
     entry: Entry
-    statements: list[Compute | Section | Commit | Loop]
+    statements: list[Compute | Block | Section | Commit | Loop]
     materialised: set[Expr]
     buffers: list[Buffer]
     copies: set[str]

@@ -12,7 +12,8 @@ from symgrad.errors import CompileError
 from symgrad.ir import provenance
 from symgrad.ir.aval import Avals
 from symgrad.ir.graph import Graph, inherit, rebuild, topological
-from symgrad.ir.node import Expr
+from symgrad.ir.node import Expr, make
+from symgrad.ir.region import Region, keep_origins, regions, with_regions
 from symgrad.ir.op import FUNCTIONS, Op
 from symgrad.ir.printer import short
 from symgrad.ops.broadcasting import Shape
@@ -234,7 +235,7 @@ class Rewriter:
     mapping: dict[Expr, Expr] = field(default_factory=dict)
     fired: Counter[str] = field(default_factory=Counter)
     #: a place for analyses of nodes that rules share: name -> node -> result
-    memo: dict[str, dict[Expr, Any]] = field(default_factory=dict)
+    memo: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.kept = frozenset(self.keep)
@@ -296,7 +297,7 @@ class Rewriter:
             args = tuple([mapping[arg] for arg in node.args])
             fired: Rule | None = None
             if all([a is b for a, b in zip(args, node.args, strict=True)]):
-                found = self.first(node)
+                found = self._inside(node) or self.first(node)
                 if found is None:
                     mapping[node] = node
                     stack.pop()
@@ -328,6 +329,30 @@ class Rewriter:
 
     def _hand_over(self, old: Expr, new: Expr) -> None:
         self._uses[new] = max(self._uses[new], self._uses[old])
+
+    def _inside(self, node: Expr) -> tuple[Expr, None] | None:
+        """The node with the bodies that it holds in normal form, if that changes it."""
+        if not any(True for _ in regions(node)):
+            return None
+        known = self.memo.setdefault("regions", {})
+
+        def change(region: Region) -> Region:
+            if region not in known:
+                outputs = list(region.outputs)
+                for _ in range(ROUNDS):
+                    run = Rewriter(self.rules)
+                    outputs = run.run(outputs)
+                    self.fired += run.fired
+                    if not run.fired:
+                        break
+                    keep_origins(run.mapping)
+                new = Region(region.parameters, outputs)
+                known[region] = known[new] = new
+            found: Region = known[region]
+            return found
+
+        made = make(node.op, node.args, with_regions(node, change))
+        return None if made is node else (made, None)
 
     def first(self, node: Expr) -> tuple[Expr, Rule] | None:
         """What the first rule that fires makes of a node whose arguments are in normal form."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from symgrad.ir.aval import Avals
@@ -10,7 +10,7 @@ from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.size import Dim, Size
 
-__all__ = ["residuals"]
+__all__ = ["bytes_in", "residuals"]
 
 #: stands for a symbolic size when bytes are weighed against work
 _SIZE_HINT = 64
@@ -27,7 +27,9 @@ def _elements(shape: tuple[Size, ...]) -> int:
     return total
 
 
-def residuals(grads: Sequence[Expr], seed: Expr) -> list[Expr]:
+def residuals(
+    grads: Sequence[Expr], seeds: Collection[Expr], bytes_of: Mapping[Expr, int] | None = None
+) -> list[Expr]:
     """The nodes that forward hands to backward, in order of their computation.
 
     Every value that backward uses is stored or recomputed from what is. The choice is a
@@ -38,9 +40,12 @@ def residuals(grads: Sequence[Expr], seed: Expr) -> list[Expr]:
     Parameters
     ----------
     grads : sequence of Expr
-        What backward computes from `seed` and the residuals.
-    seed : Expr
-        The cotangent: what depends on it belongs to backward.
+        What backward computes from `seeds` and the residuals.
+    seeds : collection of Expr
+        The cotangents: what depends on them belongs to backward.
+    bytes_of : mapping of Expr to int, optional
+        What it takes to keep a leaf. A leaf is there already, and costs a reference; but what a
+        loop carries is another value at each step.
 
     References
     ----------
@@ -48,7 +53,7 @@ def residuals(grads: Sequence[Expr], seed: Expr) -> list[Expr]:
     PAMI 26 (2004); the algorithm is networkx's.
     """
     order = topological(grads)
-    late: set[Expr] = {seed}
+    late: set[Expr] = set(seeds)
     for node in order:
         if any([arg in late for arg in node.args]):
             late.add(node)
@@ -67,11 +72,18 @@ def residuals(grads: Sequence[Expr], seed: Expr) -> list[Expr]:
     if not needed:
         return []
     below = topological(needed)
-    stored = _cut(below, seen)
+    stored = _cut(below, seen, bytes_of or {})
     return [node for node in below if node in stored]
 
 
-def _cut(order: Sequence[Expr], needed: Collection[Expr]) -> set[Expr]:
+def bytes_in(node: Expr) -> int:
+    """The memory of an array, with a guess for symbolic sizes."""
+    return 16 + _elements(node.shape) * node.dtype.itemsize
+
+
+def _cut(
+    order: Sequence[Expr], needed: Collection[Expr], bytes_of: Mapping[Expr, int]
+) -> set[Expr]:
     import networkx as nx
     from networkx.algorithms.flow import boykov_kolmogorov
 
@@ -88,8 +100,7 @@ def _cut(order: Sequence[Expr], needed: Collection[Expr]) -> set[Expr]:
         else:
             work = max(node.op.flops(node), 0) * count * _BYTES_PER_FLOP
             graph.add_edge("source", ("in", i), capacity=work)
-        # a leaf is there already: to keep it costs a reference
-        size = 1 if leaf else 16 + count * node.dtype.itemsize
+        size = bytes_of.get(node, 1) if leaf else bytes_in(node)
         if isinstance(node.aval, Avals):  # its items are kept, one by one
             graph.add_edge(("in", i), ("out", i))
         else:

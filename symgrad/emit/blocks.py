@@ -1,0 +1,259 @@
+"""Loops and branches in the source: ``for``, ``while`` and ``if``, their bodies written once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from symgrad.emit.names import safe
+from symgrad.ir.aval import format_shape
+from symgrad.ir.code import Code
+from symgrad.ir.node import Expr
+from symgrad.ops.loop import LOOP, Parts
+from symgrad.plan.names import given_name
+from symgrad.plan.program import Block, Program
+
+if TYPE_CHECKING:
+    from symgrad.emit.printer import Printer
+
+__all__ = ["print_block"]
+
+def print_block(printer: Printer, block: Block, indent: int) -> None:
+    """Print a loop or branch at a depth of indentation."""
+    if block.node.op is not LOOP:
+        _branch(printer, block, indent)
+    else:
+        _LoopPrinter(printer, block, indent).run()
+
+
+def _mentioned(program: Program, nodes: Iterable[Expr]) -> set[Expr]:
+    """The names that the source of some values mentions."""
+    found: set[Expr] = set()
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
+        if node in found:
+            continue
+        if node in program.materialised:
+            found.add(node)
+        else:
+            pending += node.args
+    return found
+
+
+def _last_reads(program: Program) -> dict[Expr, int]:
+    """Name -> the last statement that mentions it; what is given at the end comes after all."""
+    last: dict[Expr, int] = {}
+    for i, statement in enumerate(program.statements):
+        if hasattr(statement, "node"):
+            read = _mentioned(program, statement.node.args)
+            last |= dict.fromkeys(read, i)
+            over = getattr(statement, "over", None)
+            if over is not None:
+                last[over] = i
+    return last
+
+
+def _names_of(printer: Printer, parameters: Sequence[Expr], args: Sequence[Expr]) -> dict[Expr, Code]:
+    return {p: printer.code(arg) for p, arg in zip(parameters, args, strict=True)}
+
+
+def _simple(name: str) -> str:
+    return name.rsplit(".", 1)[-1]
+
+
+def _target(printer: Printer, item: Expr | None, inside: str) -> str:
+    """The name of a result: as the user called it in the body, or outside."""
+    name = printer.namer.fresh(safe(inside))
+    if item is not None:
+        printer.namer.names[item] = name
+        printer.codes[item] = Code(name)
+    return name
+
+
+class _LoopPrinter:
+    """Prints one loop."""
+
+    def __init__(self, printer: Printer, block: Block, indent: int) -> None:
+        self.outer, self.block, self.indent = printer, block, indent
+        self.node = block.node
+        self.parts = Parts.of(self.node)
+        self.test = self.node.attrs["test"]
+        self.body = block.programs["body"]
+        self.graph = self.body.entry.graph
+
+    def _name(self, value: Expr, other: Expr) -> str:
+        return _simple(given_name(self.graph, value) or given_name(self.graph, other) or "t")
+
+    def run(self) -> None:
+        p, parts, n = self.outer, self.parts, len(self.parts.carry)
+        consts = _names_of(p, parts.const, parts.consts)
+        starts = [p.code(arg).text for arg in parts.init]
+        carries = []
+        for i, c in enumerate(parts.carry):
+            name = _target(p, self.block.parts[i], self._name(parts.new[i], c))
+            carries.append(name)
+        for name, start in zip(carries, starts, strict=True):
+            p.wrapped(f"{name} = ", start, "", self.indent)
+        stacks = self._stacks(n)
+        inner = p.nested(self.body)
+        for c, name in zip(parts.carry, carries, strict=True):
+            inner.bind(c, Code(name))
+        for c, code in consts.items():
+            inner.bind(c, code)
+        index = self._head(carries, consts)
+        lines = self._statements(inner, index, carries, stacks)
+        if not lines:
+            lines = ["    " + "pass"]
+        p.lines += ["    " * self.indent + line for line in lines]
+        self._after(stacks)
+
+    # ---- what comes before, and the head
+
+    def _stacks(self, n: int) -> list[str]:
+        names = []
+        for i, y in enumerate(self.parts.y):
+            item = self.block.parts[n + i]
+            outside = None if item is None else given_name(self.outer.entry.graph, item)
+            name = _simple(outside) if outside else f"{self._name(y, y)}s"
+            names.append(_target(self.outer, item, name))
+            if self.test is None:
+                shape = format_shape((self.node.attrs["length"], *y.shape))
+                dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
+                kind = "" if dtype == "float64" else f", np.{dtype}"
+                self.outer.line(f"{names[-1]} = np.empty({shape}{kind})", indent=self.indent)
+            else:
+                self.outer.line(f"{names[-1]} = []", indent=self.indent)
+        return names
+
+    def _head(self, carries: list[str], consts: dict[Expr, Code]) -> str:
+        p = self.outer
+        if self.test is None:
+            index = p.index() if self.parts.x or self.parts.y else "_"
+            steps = f"range({self.node.attrs['length']})"
+            steps = f"reversed({steps})" if self.node.attrs["reverse"] else steps
+            p.line(f"for {index} in {steps}:", indent=self.indent)
+            return index
+        program = self.block.programs["test"]
+        inner = p.nested(program)
+        values = [Code(name) for name in carries] + list(consts.values())
+        for parameter, code in zip(self.test.parameters, values, strict=True):
+            inner.bind(parameter, code)
+        lines = inner.statements()
+        [out] = self.test.outputs
+        text = inner.code(out).text
+        if not lines:
+            p.wrapped("while ", text, "", self.indent, end=":")
+            return "_"
+        p.line("while True:", indent=self.indent)
+        p.lines += ["    " * self.indent + line for line in lines]
+        p.line(f"if not {inner.code(out).at(12)}:", indent=self.indent + 1)
+        p.line("break", indent=self.indent + 2)
+        return "_"
+
+    # ---- the body
+
+    def _statements(
+        self, inner: Printer, index: str, carries: list[str], stacks: list[str]
+    ) -> list[str]:
+        parts = self.parts
+        read = {n for s in self.body.statements if hasattr(s, "node") for n in _mentioned(self.body, s.node.args)}
+        read |= _mentioned(self.body, [*parts.new, *parts.y])
+        for x, xs in zip(parts.x, parts.xs, strict=True):
+            if x in read:
+                base = safe(_simple(str(x.attrs["name"])))
+                name = base if base not in inner.namer.taken else inner.namer.fresh(f"{base}_{index}")
+                inner.namer.taken.add(name)
+                inner.bind(x, Code(name))
+                inner.line(f"{name} = {self.outer.code(xs).at(13)}[{index}]")
+        self._take_names(inner, carries)
+        inner.statements()
+        for y, stack in zip(parts.y, stacks, strict=True):
+            text = inner.code(y).text
+            if self.test is None:
+                inner.wrapped(f"{stack}[{index}] = ", text, "", 1)
+            else:
+                inner.line(f"{stack}.append({text})")
+        changed = [
+            (name, inner.code(new).text)
+            for name, new, c in zip(carries, parts.new, parts.carry, strict=True)
+            if new is not c and inner.code(new).text != name
+        ]
+        self._assign(inner, changed)
+        return inner.lines
+
+    def _take_names(self, inner: Printer, carries: list[str]) -> None:
+        """New carries that are computed after the last use of the old ones bear their names."""
+        last = _last_reads(self.body)
+        outputs = [*self.parts.new, *self.parts.y]
+        at_end = _mentioned(self.body, [out for out in outputs if out not in self.body.materialised])
+        carried = set(self.parts.carry)
+        at_end |= {out for out in outputs if out in carried}
+        places = {
+            value: i
+            for i, s in enumerate(self.body.statements)
+            for value in getattr(s, "values", ())
+        }
+        for c, new, name in zip(self.parts.carry, self.parts.new, carries, strict=True):
+            place = places.get(new)
+            free = place is not None and last.get(c, -1) <= place and c not in at_end
+            statement = None if place is None else self.body.statements[place]
+            if free and new not in inner.namer.names and not isinstance(statement, Block):
+                if getattr(statement, "how", "") in ("fresh", "into"):
+                    inner.namer.names[new] = name
+
+    def _assign(self, inner: Printer, changed: list[tuple[str, str]]) -> None:
+        names = [name for name, _ in changed]
+        clash = any(
+            re.search(rf"\b{name}\b", text)
+            for i, name in enumerate(names)
+            for _, text in changed[i + 1 :]
+        )
+        if clash:
+            inner.wrapped(f"{', '.join(names)} = ", ", ".join([text for _, text in changed]), "", 1)
+            return
+        for name, text in changed:
+            inner.wrapped(f"{name} = ", text, "", 1)
+
+    # ---- what comes after
+
+    def _after(self, stacks: list[str]) -> None:
+        if self.test is None:
+            return
+        length = self.node.attrs["length"]
+        for i, (name, y) in enumerate(zip(stacks, self.parts.y, strict=True)):
+            if not i:
+                self.outer.line(f"{length} = len({name})", indent=self.indent)
+            dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
+            shape = format_shape((length, *y.shape))
+            self.outer.line(
+                f"{name} = np.array({name}, np.{dtype}).reshape({shape})", indent=self.indent
+            )
+
+
+def _branch(printer: Printer, block: Block, indent: int) -> None:
+    node = block.node
+    graph = printer.entry.graph
+    names: list[str | None] = []
+    then = node.attrs["then"]
+    for item, out in zip(block.parts, then.outputs, strict=True):
+        if item is None:
+            names.append(None)
+            continue
+        inside = block.programs["then"].entry.graph
+        base = given_name(graph, item) or given_name(inside, out) or "t"
+        names.append(_target(printer, item, _simple(base)))
+    printer.wrapped("if ", printer.code(node.args[0]).text, "", indent, end=":")
+    for key, program in block.programs.items():
+        region = node.attrs[key]
+        if key == "otherwise":
+            printer.line("else:", indent=indent)
+        inner = printer.nested(program)
+        for p, code in _names_of(printer, region.parameters, node.args[1:]).items():
+            inner.bind(p, code)
+        inner.statements()
+        for name, out in zip(names, region.outputs, strict=True):
+            if name is not None:
+                inner.wrapped(f"{name} = ", inner.code(out).text, "", 1)
+        printer.lines += ["    " * indent + line for line in inner.lines or ["    pass"]]

@@ -1,0 +1,171 @@
+"""Loops: one op, a body that is repeated, whether over an axis or while a test holds.
+
+``scan``, ``while_loop`` and ``map`` declare it (:mod:`symgrad.model.control`); its derivatives and
+its batching need those of the body, and are handed over by :mod:`symgrad.autodiff.loops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from symgrad.errors import DTypeError, ShapeError
+from symgrad.ir.aval import Aval, Avals
+from symgrad.ir.node import Expr, make
+from symgrad.ir.op import OPS, Op, register
+from symgrad.ir.region import Region
+from symgrad.ir.size import Size
+from symgrad.ops.item import items
+
+__all__ = ["BRANCH", "LOOP", "Loop", "Parts", "loop", "rules"]
+
+#: (op's name, what is wanted) -> how it is made; set by `symgrad.autodiff.loops`
+rules: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
+class Parts(NamedTuple):
+    """Arguments, parameters and outputs of a loop, by what they are to it."""
+
+    init: tuple[Expr, ...]
+    xs: tuple[Expr, ...]
+    consts: tuple[Expr, ...]
+    carry: tuple[Expr, ...]
+    x: tuple[Expr, ...]
+    const: tuple[Expr, ...]
+    new: tuple[Expr, ...]
+    y: tuple[Expr, ...]
+
+    @staticmethod
+    def of(node: Expr) -> Parts:
+        """
+        Parameters
+        ----------
+        node : Expr
+            Of the op `loop`.
+        """
+        body: Region = node.attrs["body"]
+        n, m = node.attrs["carries"], node.attrs["carries"] + node.attrs["sequences"]
+        a, p, o = node.args, body.parameters, body.outputs
+        return Parts(a[:n], a[n:m], a[m:], p[:n], p[n:m], p[m:], o[:n], o[n:])
+
+
+class Structured(Op):
+    """What loops and branches share: several results, rules that need those of the body."""
+
+    expensive = True
+    takes_complex = True
+
+    def vjp(self, node: Expr, ct: Any, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+        return rules[self.name, "vjp"](node, ct, needs)  # type: ignore[no-any-return]
+
+    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Any:
+        return rules[self.name, "jvp"](node, tangents)
+
+    def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
+        return rules[self.name, "batch"](node, args, batched)  # type: ignore[no-any-return]
+
+    def batched_item(self, whole: Expr, item: Expr) -> tuple[Expr, bool]:
+        return rules[self.name, "item"](whole, item)  # type: ignore[no-any-return]
+
+    def part_name(self, node: Expr, index: int) -> str:
+        return f"part {index}"
+
+    def flops(self, node: Expr) -> int:
+        return 0
+
+
+@register
+class Loop(Structured):
+    """``carry, y[t] = body(carry, x[t])`` for each t, or while a test of the carry holds.
+
+    Parameters
+    ----------
+    body : Region
+        Of the carry, one element of each sequence, and constants; it gives the new carry and an
+        element of each result.
+    test : Region or None
+        Of the carry and the constants; None for a loop of known length.
+    length : Size or None
+        Of a loop with a test, the name of its number of trips, where it gives results.
+    reverse : bool
+        From the last element to the first; results keep the place of their elements.
+    carries, sequences : int
+        How many of the arguments are such; the others are constants.
+    """
+
+    name = "loop"
+
+    def aval(
+        self,
+        *args: Aval,
+        body: Region,
+        test: Region | None,
+        length: Size | None,
+        reverse: bool,
+        carries: int,
+        sequences: int,
+    ) -> Aval:
+        element = [Aval(a.shape[1:], a.dtype) for a in args[carries : carries + sequences]]
+        wanted = [*args[:carries], *element, *args[carries + sequences :]]
+        _require_alike("loop", wanted, body)
+        made = [out.aval for out in body.outputs]
+        for i, (before, after) in enumerate(zip(args[:carries], made, strict=False)):
+            if before != after:
+                name = body.parameters[i].attrs["name"]
+                kind = ShapeError if before.shape != after.shape else DTypeError
+                raise kind(f"the carry {name!r} is {before} before a step and {after} after it")
+        rows = []
+        for aval in made[carries:]:
+            assert length is not None
+            rows.append(Aval((length, *aval.shape), aval.dtype))
+        return Avals.of(*made[:carries], *rows)
+
+
+@register
+class Branch(Structured):
+    """``then(*args)`` where a scalar condition, the first argument, holds; else the other."""
+
+    name = "cond"
+
+    def aval(self, pred: Aval, *args: Aval, then: Region, otherwise: Region) -> Aval:
+        _require_alike("cond", args, then)
+        _require_alike("cond", args, otherwise)
+        made = [out.aval for out in then.outputs]
+        other = [out.aval for out in otherwise.outputs]
+        if made != other:
+            shown = [", ".join([str(a) for a in avals]) for avals in (made, other)]
+            raise ShapeError(f"one branch gives {shown[0]}, the other {shown[1]}")
+        return Avals.of(*made)
+
+
+def _require_alike(what: str, args: Sequence[Aval], region: Region) -> None:
+    have = [p.aval for p in region.parameters]
+    if list(args) != have:
+        raise ShapeError(
+            f"the body of a {what} takes {', '.join(map(str, have))}; got "
+            f"{', '.join(map(str, args))}"
+        )
+
+
+LOOP, BRANCH = OPS["loop"], OPS["cond"]
+
+
+def loop(
+    init: Sequence[Expr],
+    xs: Sequence[Expr],
+    consts: Sequence[Expr],
+    body: Region,
+    length: Size | None,
+    reverse: bool = False,
+    test: Region | None = None,
+) -> tuple[Expr, ...]:
+    """The final carry and the results of a loop."""
+    attrs = {
+        "body": body,
+        "test": test,
+        "length": length,
+        "reverse": reverse,
+        "carries": len(init),
+        "sequences": len(xs),
+    }
+    return items(make(LOOP, (*init, *xs, *consts), attrs))
