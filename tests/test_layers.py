@@ -17,11 +17,12 @@ COMPILER = {
     "ops": {"ir", "symbolic"},
     "autodiff": {"ops"},
     "rewrite": {"ops"},
+    "loops": {"autodiff"},
     "plan": {"ops"},
     "emit": {"plan"},
     "viz": {"plan"},
-    "model": {"autodiff", "rewrite", "emit", "viz", "compile"},
-    "compile": {"autodiff", "rewrite", "emit", "viz", "model"},  # the list of passes
+    "model": {"autodiff", "rewrite", "loops", "emit", "viz", "compile"},
+    "compile": {"autodiff", "rewrite", "loops", "emit", "viz", "model"},  # the list of passes
     "numpy": {"model"},  # the vocabulary as a module
     "special": {"model"},
 }

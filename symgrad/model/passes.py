@@ -19,6 +19,7 @@ from symgrad.ir.node import Expr, literal
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import rebuilt
 from symgrad.ir.verify import verify
+from symgrad.loops import tidy
 from symgrad.model.grad import zero
 from symgrad.ops.item import ITEM
 from symgrad.ops.leaf import NAMED, TRAINING
@@ -189,12 +190,18 @@ def _without_unread(outputs: Sequence[Expr], mapping: dict[Expr, Expr]) -> list[
     return new
 
 
+def order_loops(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
+    """Loops merged, pruned, and relieved of what can be done before or after them."""
+    return tidy(graph)
+
+
 PASSES: tuple[tuple[str, Pass], ...] = (
     ("resolve", resolve),
     ("stabilise", stabilise),
     ("differentiate", differentiate),
     ("finish", finish),
     ("simplify", simplify),
+    ("loops", order_loops),
     ("lower", lower),
     ("tidy", simplify),
 )
