@@ -1,0 +1,5 @@
+"""What is done to loops and branches as wholes: merged, pruned, relieved of work."""
+
+from symgrad.loops.tidy import tidy
+
+__all__ = ["tidy"]

@@ -1,0 +1,209 @@
+"""Work that leaves a loop: what does not change in it, and products that are summed over it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from symgrad.autodiff.batching import batch_outputs
+from symgrad.errors import DeclarationError
+from symgrad.ir.graph import substitute, topological
+from symgrad.ir.node import LITERAL, SIZE, Expr, make
+from symgrad.ir.op import FUNCTIONS
+from symgrad.ir.region import Region, bound, keep_origins, regions
+from symgrad.ir.size import Size
+from symgrad.ops.item import items
+from symgrad.ops.loop import LOOP, Parts
+
+__all__ = ["relieved"]
+
+
+def relieved(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
+    """What stands for each result of a loop, once work has left it; None if none can."""
+    before, parts = _before(node, done)
+    after = _after(before, done)
+    if after is not None:
+        return after
+    return None if before is node else dict(enumerate(items(before)))
+
+
+# ---------------------------------------------------------------- before the loop
+
+
+def _is_trivial(node: Expr) -> bool:
+    return node.op is LITERAL or node.op is SIZE or node.op.name == "bound"
+
+
+def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
+    """The loop with what the carry has no part in computed before it, for all steps at once."""
+    parts = Parts.of(node)
+    outputs = [*parts.new, *parts.y]
+    if node.attrs["test"] is not None:
+        outputs += node.attrs["test"].on((*parts.carry, *parts.const))
+    order = topological(outputs)
+    kind: dict[Expr, str] = dict.fromkeys(parts.carry, "carry")
+    kind |= dict.fromkeys(parts.x, "x") | dict.fromkeys(parts.const, "const")
+    heavy: set[Expr] = set()
+    for n in order:
+        if n not in kind:
+            below = {kind[arg] for arg in n.args}
+            if n.op.identity or "carry" in below or n.op.updates:
+                kind[n] = "carry"
+            else:
+                kind[n] = "x" if "x" in below else "const"
+            if _is_heavy(n) or any([arg in heavy for arg in n.args]):
+                heavy.add(n)
+    fixed: dict[Expr, None] = {}
+    rows: dict[Expr, None] = {}
+
+    def wanted(n: Expr) -> None:
+        if kind[n] == "const" and not _is_trivial(n):
+            fixed.setdefault(n)
+        elif kind[n] == "x" and n in heavy and not isinstance(n.aval.shape, str):
+            rows.setdefault(n)
+
+    for n in order:
+        for arg in n.args:
+            if kind[arg] != kind[n]:
+                wanted(arg)
+    for out in outputs:
+        wanted(out)
+    for n in [*fixed, *rows]:
+        if n.dtype == object:  # several arrays: its items leave the loop, or it stays
+            fixed.pop(n, None)
+            rows.pop(n, None)
+    if not fixed and not rows:
+        return node, parts
+    outside = dict(zip((*parts.carry, *parts.x, *parts.const), node.args, strict=True))
+    moved = substitute(list(fixed), {p: outside[p] for p in parts.const})
+    new_consts = {n: bound(_name(n), n.shape, n.dtype) for n in fixed}
+    values: list[Expr] = []
+    if rows:
+        stacked = {
+            p: bound(_name(p), (node.attrs["length"], *p.shape), p.dtype) for p in parts.x
+        }
+        try:
+            made = batch_outputs(list(rows), stacked)
+        except DeclarationError:  # an op that cannot be batched stays in the loop
+            rows.clear()
+            made = []
+        mapping = {stacked[p]: outside[p] for p in parts.x} | {p: outside[p] for p in parts.const}
+        values = substitute([value for value, _ in made], mapping)
+        if not fixed and not rows:
+            return node, parts
+    new_rows = {n: bound(_name(n), n.shape, n.dtype) for n in rows}
+    mapping = {p: p for p in (*parts.carry, *parts.x, *parts.const)} | new_consts | new_rows
+    inner = substitute(outputs, mapping)
+    keep_origins(mapping)
+    for old, new in [*zip(fixed, moved, strict=True), *zip(rows, values, strict=True)]:
+        if new.origin is None and not new.closed:
+            new.origin = old.origin
+    count = len(node.attrs["body"].outputs)
+    x, const = [*parts.x, *new_rows.values()], [*parts.const, *new_consts.values()]
+    attrs = node.attrs | {
+        "body": Region([*parts.carry, *x, *const], inner[:count]),
+        "sequences": len(x),
+    }
+    if node.attrs["test"] is not None:
+        attrs["test"] = Region([*parts.carry, *const], inner[count:])
+    args = (*parts.init, *parts.xs, *values, *parts.consts, *moved)
+    done["loop: computed once, before it"] += len(fixed)
+    done["loop: computed for all steps at once, before it"] += len(rows)
+    made_loop = make(LOOP, args, attrs)
+    return made_loop, Parts.of(made_loop)
+
+
+def _is_heavy(node: Expr) -> bool:
+    """What is worth doing for all steps at once, in memory for all of them."""
+    return node.op.name == "matmul"
+
+
+def _name(node: Expr) -> str:
+    return (node.name or node.op.name).rsplit(".", 1)[-1]
+
+
+# ---------------------------------------------------------------- after the loop
+
+
+def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
+    """A sum of matrix products over the steps as one product, after the loop."""
+    parts = Parts.of(node)
+    length: Size = node.attrs["length"]
+    if node.attrs["test"] is not None:
+        return None
+    total = [*parts.new, *parts.y]
+    users: Counter[Expr] = Counter(total)
+    for n in topological(total):
+        users.update(n.args)
+    stacks: dict[Expr, Expr] = dict(zip(parts.x, parts.xs, strict=True))
+    rows = {out: i for i, out in enumerate(parts.y)}
+    more: list[Expr] = []
+    summed: dict[int, tuple[Expr, Expr]] = {}
+    plain: dict[int, tuple[Expr, Expr]] = {}
+    for i, (c, new) in enumerate(zip(parts.carry, parts.new, strict=True)):
+        if new.op.name != "add" or users[c] != 1:
+            continue
+        a, b = new.args
+        term = b if a is c else a if b is c else None
+        if term is None or term.aval != c.aval:
+            continue
+        if term.op.name == "matmul" and all(arg.ndim == 2 for arg in term.args):
+            summed[i] = (term, c)
+        elif term.op.name == "sum":
+            plain[i] = (term, c)
+    if not summed:
+        return None
+    wanted: dict[Expr, None] = {}
+    for term, _ in summed.values():
+        left, right = term.args
+        wanted.setdefault(left.args[0] if left.op.name == "transpose" else left)
+        wanted.setdefault(right)
+    for i, (term, c) in plain.items():
+        if term.args[0] in wanted or term.args[0] in rows:
+            summed[i] = (term, c)
+            wanted.setdefault(term.args[0])
+    for value in wanted:
+        if value not in stacks and value not in rows:
+            rows[value] = len(parts.y) + len(more)
+            more.append(value)
+    kept = [i for i in range(len(parts.carry)) if i not in summed]
+    own = [*[parts.carry[i] for i in kept], *parts.x, *parts.const]
+    body = Region(own, [*[parts.new[i] for i in kept], *parts.y, *more])
+    args = (*[parts.init[i] for i in kept], *parts.xs, *parts.consts)
+    whole = make(LOOP, args, node.attrs | {"body": body, "carries": len(kept)})
+    made = items(whole)
+    stacks |= {value: made[len(kept) + i] for value, i in rows.items() if value not in stacks}
+    results = {i: made[place] for place, i in enumerate(kept)}
+    for j in range(len(parts.y)):
+        results[len(parts.carry) + j] = made[len(kept) + j]
+    for i, (term, _) in summed.items():
+        value = _of_all_steps(term, stacks, length)
+        start = parts.init[i]
+        results[i] = value if _is_zero(start) else start + value
+        if results[i].origin is None:
+            results[i].origin = parts.new[i].origin
+    done["loop: a sum over its steps as one product, after it"] += len(summed)
+    return results
+
+
+def _is_zero(x: Expr) -> bool:
+    if x.op is LITERAL:
+        return not x.attrs["value"].array.any()
+    return x.op.name == "zeros"
+
+
+def _of_all_steps(term: Expr, stacks: dict[Expr, Expr], length: Size) -> Expr:
+    """The sum over the steps of a matrix product, or of a sum."""
+    if term.op.name == "sum":
+        x = stacks[term.args[0]]
+        axes = (0, *[axis + 1 for axis in term.attrs["axis"]])
+        found: Expr = FUNCTIONS["sum"](x, axis=axes, keepdims=False)
+        return found if found.shape == term.shape else found.reshape(*term.shape)
+    left, right = term.args
+    flipped = left.op.name == "transpose"
+    a, b = stacks[left.args[0] if flipped else left], stacks[right]
+    columns = b.reshape(length * b.shape[1], b.shape[2])
+    if flipped:  # sum_t a_t' b_t = [a_1; a_2; ...]' [b_1; b_2; ...]
+        return a.reshape(length * a.shape[1], a.shape[2]).T @ columns
+    wide = FUNCTIONS["moveaxis"](a, 0, 1)
+    return wide.reshape(wide.shape[0], length * wide.shape[2]) @ columns
