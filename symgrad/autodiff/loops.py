@@ -16,10 +16,10 @@ from symgrad.ir.graph import substitute, topological
 from symgrad.ir.node import Expr, literal, make
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
-from symgrad.ir.region import Region, bound, fingerprint, keep_origins
-from symgrad.ir.size import Size, dim
+from symgrad.ir.region import Region, bound, keep_origins
+from symgrad.ir.size import Size
 from symgrad.ops.item import item, items
-from symgrad.ops.loop import LOOP, Parts, loop, rules
+from symgrad.ops.loop import LOOP, Parts, loop, named_trips, rules
 
 __all__ = ["mirror", "row", "spread", "zeros_like"]
 
@@ -183,7 +183,7 @@ def _with_residuals(
     length = node.attrs["length"]
     if node.attrs["test"] is not None:
         if length is None:
-            length = dim(f"trips_{fingerprint(node)[:12]}")
+            length = named_trips(node)
         if not stacks:  # the number of trips comes with a result of each
             extra = parts.carry[0]
             if extra not in known:
@@ -309,8 +309,7 @@ def _loop_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -
         attrs["test"] = Region([*own[:n], *own[m:]], [condition])
     attrs["body"] = Region(own, new)
     if test is not None and attrs["length"] is not None:
-        bare = make(LOOP, tuple(given), attrs)
-        attrs["length"] = dim(f"trips_{fingerprint(bare)[:12]}")
+        attrs["length"] = named_trips(make(LOOP, tuple(given), attrs))
     return make(LOOP, tuple(given), attrs)
 
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from symgrad.emit.literals import typed
 from symgrad.emit.names import safe
 from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr
-from symgrad.ops.loop import LOOP, Parts
+from symgrad.ir.node import LITERAL, SIZE, Expr
+from symgrad.ops.loop import LOOP, Parts, trips
 from symgrad.plan.names import given_name
 from symgrad.plan.program import Block, Program
 
@@ -72,6 +73,13 @@ def _target(printer: Printer, item: Expr | None, inside: str) -> str:
     return name
 
 
+def _start(printer: Printer, value: Expr) -> str:
+    """The source of a first carry: a NumPy number, as later ones are."""
+    if not value.shape and (value.op is LITERAL or value.op is SIZE):
+        return typed(value, strict=True).text
+    return printer.code(value).text
+
+
 class _LoopPrinter:
     """Prints one loop."""
 
@@ -89,7 +97,7 @@ class _LoopPrinter:
     def run(self) -> None:
         p, parts, n = self.outer, self.parts, len(self.parts.carry)
         consts = _names_of(p, parts.const, parts.consts)
-        starts = [p.code(arg).text for arg in parts.init]
+        starts = [_start(p, arg) for arg in parts.init]
         carries = []
         for i, c in enumerate(parts.carry):
             name = _target(p, self.block.parts[i], self._name(parts.new[i], c))
@@ -103,6 +111,7 @@ class _LoopPrinter:
         for c, code in consts.items():
             inner.bind(c, code)
         index = self._head(carries, consts)
+        inner.enclosing = (*p.enclosing, index)
         lines = self._statements(inner, index, carries, stacks)
         if not lines:
             lines = ["    " + "pass"]
@@ -118,7 +127,10 @@ class _LoopPrinter:
             outside = None if item is None else given_name(self.outer.entry.graph, item)
             name = _simple(outside) if outside else f"{self._name(y, y)}s"
             names.append(_target(self.outer, item, name))
-            if self.test is None:
+            if self.test is None and trips(y.shape):
+                length = self.node.attrs["length"]
+                self.outer.line(f"{names[-1]} = [None] * ({length})", indent=self.indent)
+            elif self.test is None:
                 shape = format_shape((self.node.attrs["length"], *y.shape))
                 dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
                 kind = "" if dtype == "float64" else f", np.{dtype}"
@@ -167,6 +179,8 @@ class _LoopPrinter:
                 inner.namer.taken.add(name)
                 inner.bind(x, Code(name))
                 inner.line(f"{name} = {self.outer.code(xs).at(13)}[{index}]")
+                if trips(x.shape):  # the stack of a loop inside, at this step
+                    inner.line(f"{x.shape[0]} = len({name})")
         self._take_names(inner, carries)
         inner.statements()
         for y, stack in zip(parts.y, stacks, strict=True):
@@ -225,6 +239,8 @@ class _LoopPrinter:
         for i, (name, y) in enumerate(zip(stacks, self.parts.y, strict=True)):
             if not i:
                 self.outer.line(f"{length} = len({name})", indent=self.indent)
+            if trips(y.shape):
+                continue  # a list of stacks, each as high as its loop went round
             dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
             shape = format_shape((length, *y.shape))
             self.outer.line(

@@ -108,8 +108,10 @@ class Printer:
         self.buffers = {b: context.buffer(b.index) for b in program.buffers}
         self.wishes = self._wishes()
         self.looping = False
-        #: loops around what is printed
-        self.depth = 0
+        #: indices of the loops around what is printed
+        self.enclosing: tuple[str, ...] = ()
+        if any(isinstance(s, Block) for s in program.statements):
+            self.index()
 
     def _wishes(self) -> dict[Expr, str]:
         """Nodes without a name whose buffer dies into one with a name: it is theirs already."""
@@ -130,13 +132,14 @@ class Printer:
         inner.namer.taken = self.namer.taken
         inner.namer._next = self.namer._next
         inner.buffers = self.buffers
-        inner.depth = self.depth + 1
+        inner.enclosing = self.enclosing
         return inner
 
     def index(self) -> str:
-        """The name of a loop's index: one for each depth, and none of the user's."""
-        for name in _INDICES[self.depth :]:
-            if name not in self.namer.taken or name in self.context.indices:
+        """A name for a loop's index: none of the user's, nor of a loop around it."""
+        for name in _INDICES:
+            own = name in self.context.indices and name not in self.enclosing
+            if own or name not in self.namer.taken:
                 self.namer.taken.add(name)
                 self.context.indices.add(name)
                 return name

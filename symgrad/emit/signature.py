@@ -7,7 +7,8 @@ from symgrad.emit.printer import Context
 from symgrad.errors import CompileError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr
-from symgrad.ir.size import Dim, Size, symbols_in
+from symgrad.ir.size import Dim, Size, dim, symbols_in
+from symgrad.ops.loop import trips
 from symgrad.plan.program import Entry
 
 __all__ = ["Signature"]
@@ -103,7 +104,7 @@ class Signature:
             values = ", ".join(f"{s} = {{{s}}}" for s in sorted(symbols))
             message = message.replace("{", "(").replace("}", ")")
             lines.append(f"_require({text}, f{message + '; got ' + values!r})")
-        missing = self.needed - self.bound - self.entry.trips()
+        missing = {size for size in self.needed - self.bound if not trips(dim(size))}
         if missing:
             known = ", ".join(str(x.attrs["name"]) for x in self.entry.inputs)
             raise CompileError(

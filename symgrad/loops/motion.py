@@ -59,7 +59,7 @@ def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
     def wanted(n: Expr) -> None:
         if kind[n] == "const" and not _is_trivial(n):
             fixed.setdefault(n)
-        elif kind[n] == "x" and n in heavy and not isinstance(n.aval.shape, str):
+        elif kind[n] == "x" and n in heavy:
             rows.setdefault(n)
 
     for n in order:

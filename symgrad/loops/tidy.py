@@ -13,7 +13,7 @@ from symgrad.ir.region import Region, keep_origins, regions, with_regions
 from symgrad.loops.merge import merged
 from symgrad.loops.motion import relieved
 from symgrad.ops.item import ITEM, items
-from symgrad.ops.loop import BRANCH, LOOP, Parts
+from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
 
 __all__ = ["Results", "tidy"]
 
@@ -116,6 +116,8 @@ def _loop(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
     new = substitute([outputs[i] for i in [*carried, *rows]] + tests, mapping)
     keep_origins(mapping)
     used = set(topological(new))
+    if trips(node.attrs["length"]) and test is None and used.isdisjoint(sequences.values()):
+        used.update([p for p in parts.x if fate[p] is p][:1])  # its length is that of the loop
     x = [(arg, p) for arg, p in sequences.items() if p in used]
     const = [(arg, p) for arg, p in consts.items() if p in used]
     own = [*[parts.carry[i] for i in carried], *[p for _, p in x], *[p for _, p in const]]

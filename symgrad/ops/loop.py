@@ -13,14 +13,27 @@ from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.aval import Aval, Avals
 from symgrad.ir.node import Expr, make
 from symgrad.ir.op import OPS, Op, register
-from symgrad.ir.region import Region
-from symgrad.ir.size import Size
+from symgrad.ir.region import Region, fingerprint
+from symgrad.ir.size import Size, dim, symbols_in
 from symgrad.ops.item import items
 
-__all__ = ["BRANCH", "LOOP", "Loop", "Parts", "loop", "rules"]
+__all__ = ["BRANCH", "LOOP", "Loop", "Parts", "loop", "named_trips", "rules", "trips"]
 
 #: (op's name, what is wanted) -> how it is made; set by `symgrad.autodiff.loops`
 rules: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
+_TRIPS = "trips_"
+
+
+def trips(size: object) -> set[str]:
+    """The sizes in a size, or a shape, that are known when a loop has ended."""
+    return {s for s in symbols_in(size) if s.startswith(_TRIPS)}
+
+
+def named_trips(node: Expr) -> Size:
+    """The name of the number of trips of a loop with a test: the same wherever it is."""
+    return dim(_TRIPS + fingerprint(node)[:12])
 
 
 class Parts(NamedTuple):

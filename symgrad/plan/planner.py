@@ -12,9 +12,8 @@ from symgrad.ir.graph import Graph, topological
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.op import Op
 from symgrad.ir.region import regions
-from symgrad.ir.size import symbols_in
 from symgrad.ops.item import ITEM
-from symgrad.ops.loop import BRANCH, LOOP
+from symgrad.ops.loop import BRANCH, LOOP, trips
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
@@ -69,7 +68,6 @@ class _Planner:
         keep_buffers: bool,
         every: bool,
         buffers: list[Buffer] | None = None,
-        trips: set[str] | None = None,
     ) -> None:
         self.entry = entry
         self.kept = keep_buffers
@@ -96,7 +94,6 @@ class _Planner:
         self.statements: list[Compute | Block | Section | Commit] = []
         #: those of a loop's body are the function's too
         self.buffers: list[Buffer] = [] if buffers is None else buffers
-        self.trips = entry.trips() if trips is None else trips
         self.free: dict[tuple[object, ...], list[Buffer]] = {}
         self.copies: set[str] = set()
         #: node that gives several arrays -> those that are read, by their index
@@ -245,7 +242,7 @@ class _Planner:
             outputs = {str(i): out for i, out in enumerate(region.outputs)}
             graph = Graph(outputs, self.graph.origins)
             entry = Entry("", graph, list(region.parameters), draws=self.entry.draws)
-            inner = _Planner(entry, self.kept, self.every, self.buffers, self.trips)
+            inner = _Planner(entry, self.kept, self.every, self.buffers)
             programs[key] = inner.run()
         parts = self.parts[node]
         assert isinstance(node.aval, Avals)
@@ -296,7 +293,7 @@ class _Planner:
                 if arg in dying and self._can_take_over(node, arg, i):
                     self._take_over(statement, arg)
                     return
-        if self.kept and node.ndim and self._writes_into(node) and self._is_sized(node):
+        if self.kept and node.ndim and self._writes_into(node) and not trips(node.shape):
             own = self._storage_of(node)
             if not own.leaves:
                 statement.how, statement.buffer = "into", self._buffer(node)
@@ -339,13 +336,9 @@ class _Planner:
                 own.buffer, old.buffer = old.buffer, None
                 return
         own = self._storage_of(node)
-        kept = self.kept and node.ndim and self._is_sized(node)
+        kept = self.kept and node.ndim and not trips(node.shape)
         if kept and not own.leaves and base in self.materialised:
             statement.buffer = own.buffer = self._buffer(node)
-
-    def _is_sized(self, node: Expr) -> bool:
-        """Whether its shape is known when the function is entered."""
-        return not (self.trips and self.trips & symbols_in(node.shape))
 
     def _writes_into(self, node: Expr) -> bool:
         if not node.args:

@@ -10,8 +10,7 @@ import numpy as np
 from symgrad.ir.graph import Graph
 from symgrad.ir.node import Check, Expr
 from symgrad.ir.region import everything
-from symgrad.ir.size import Size, symbols_in
-from symgrad.ops.loop import LOOP
+from symgrad.ir.size import Size
 
 __all__ = ["Block", "Buffer", "Commit", "Compute", "Entry", "Loop", "Program", "Section"]
 
@@ -70,14 +69,6 @@ class Entry:
     def nodes(self) -> list[Expr]:
         """All that the entry returns or commits, and what it is made of, bodies of loops too."""
         return everything([*self.graph.outputs.values(), *self.commits.values()])
-
-    def trips(self) -> set[str]:
-        """The sizes that are known when a loop has ended: how often it went round."""
-        found: set[str] = set()
-        for node in self.nodes():
-            if node.op is LOOP and node.attrs["test"] is not None:
-                found |= symbols_in(node.attrs["length"])
-        return found
 
 
 @dataclass
