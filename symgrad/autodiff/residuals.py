@@ -101,6 +101,7 @@ def _cut(
             work = max(node.op.flops(node), 0) * count * _BYTES_PER_FLOP
             graph.add_edge("source", ("in", i), capacity=work)
         size = bytes_of.get(node, 1) if leaf else bytes_in(node)
+        size += node.op.is_view(node)  # rather what it is a view of
         if isinstance(node.aval, Avals):  # its items are kept, one by one
             graph.add_edge(("in", i), ("out", i))
         else:

@@ -18,7 +18,7 @@ from symgrad.plan.program import Block, Program
 if TYPE_CHECKING:
     from symgrad.emit.printer import Printer
 
-__all__ = ["print_block"]
+__all__ = ["print_block", "with_trips_named"]
 
 def print_block(printer: Printer, block: Block, indent: int) -> None:
     """Print a loop or branch at a depth of indentation."""
@@ -26,6 +26,23 @@ def print_block(printer: Printer, block: Block, indent: int) -> None:
         _branch(printer, block, indent)
     else:
         _LoopPrinter(printer, block, indent).run()
+
+
+def with_trips_named(lines: list[str], taken: set[str]) -> list[str]:
+    """The source with readable names for how often loops went round, in order of appearance."""
+    names: dict[str, str] = {}
+
+    def name(match: re.Match[str]) -> str:
+        found = names.get(match[0])
+        if found is None:
+            count = 1
+            while (found := "trips" if count == 1 else f"trips_{count}") in taken:
+                count += 1
+            taken.add(found)
+            names[match[0]] = found
+        return found
+
+    return [re.sub(r"\btrips_[0-9a-f]{12}\b", name, line) for line in lines]
 
 
 def _mentioned(program: Program, nodes: Iterable[Expr]) -> set[Expr]:
@@ -41,6 +58,10 @@ def _mentioned(program: Program, nodes: Iterable[Expr]) -> set[Expr]:
         else:
             pending += node.args
     return found
+
+
+def _indented(printer: Printer, lines: Sequence[str], indent: int) -> None:
+    printer.lines += ["    " * indent + line if line else "" for line in lines]
 
 
 def _last_reads(program: Program) -> dict[Expr, int]:
@@ -62,6 +83,12 @@ def _names_of(printer: Printer, parameters: Sequence[Expr], args: Sequence[Expr]
 
 def _simple(name: str) -> str:
     return name.rsplit(".", 1)[-1]
+
+
+def _plural(name: str) -> str:
+    """The name of the values of all steps: ``hs`` of ``h``."""
+    plural = f"{name}s"
+    return plural if safe(plural) == plural else f"{name}_all"
 
 
 def _target(printer: Printer, item: Expr | None, inside: str) -> str:
@@ -91,6 +118,9 @@ class _LoopPrinter:
         self.body = block.programs["body"]
         self.graph = self.body.entry.graph
 
+    def _inside(self, value: Expr) -> str:
+        return _simple(given_name(self.graph, value) or value.op.name)
+
     def _name(self, value: Expr, other: Expr) -> str:
         return _simple(given_name(self.graph, value) or given_name(self.graph, other) or "t")
 
@@ -115,7 +145,7 @@ class _LoopPrinter:
         lines = self._statements(inner, index, carries, stacks)
         if not lines:
             lines = ["    " + "pass"]
-        p.lines += ["    " * self.indent + line for line in lines]
+        _indented(p, lines, self.indent)
         self._after(stacks)
 
     # ---- what comes before, and the head
@@ -125,7 +155,7 @@ class _LoopPrinter:
         for i, y in enumerate(self.parts.y):
             item = self.block.parts[n + i]
             outside = None if item is None else given_name(self.outer.entry.graph, item)
-            name = _simple(outside) if outside else f"{self._name(y, y)}s"
+            name = _simple(outside) if outside else _plural(self._inside(y))
             names.append(_target(self.outer, item, name))
             if self.test is None and trips(y.shape):
                 length = self.node.attrs["length"]
@@ -159,7 +189,7 @@ class _LoopPrinter:
             p.wrapped("while ", text, "", self.indent, end=":")
             return "_"
         p.line("while True:", indent=self.indent)
-        p.lines += ["    " * self.indent + line for line in lines]
+        _indented(p, lines, self.indent)
         p.line(f"if not {inner.code(out).at(12)}:", indent=self.indent + 1)
         p.line("break", indent=self.indent + 2)
         return "_"
@@ -181,14 +211,16 @@ class _LoopPrinter:
                 inner.line(f"{name} = {self.outer.code(xs).at(13)}[{index}]")
                 if trips(x.shape):  # the stack of a loop inside, at this step
                     inner.line(f"{x.shape[0]} = len({name})")
+        carried = set(parts.carry)
+        kept = list(zip(parts.y, stacks, strict=True))
+        for y, stack in kept:
+            if y in carried:  # of the step before: kept while it is there
+                self._keep(inner, index, y, stack)
         self._take_names(inner, carries)
         inner.statements()
-        for y, stack in zip(parts.y, stacks, strict=True):
-            text = inner.code(y).text
-            if self.test is None:
-                inner.wrapped(f"{stack}[{index}] = ", text, "", 1)
-            else:
-                inner.line(f"{stack}.append({text})")
+        for y, stack in kept:
+            if y not in carried:
+                self._keep(inner, index, y, stack)
         changed = [
             (name, inner.code(new).text)
             for name, new, c in zip(carries, parts.new, parts.carry, strict=True)
@@ -197,12 +229,19 @@ class _LoopPrinter:
         self._assign(inner, changed)
         return inner.lines
 
+    def _keep(self, inner: Printer, index: str, y: Expr, stack: str) -> None:
+        text = inner.code(y).text
+        if self.test is None:
+            inner.wrapped(f"{stack}[{index}] = ", text, "", 1)
+        else:
+            inner.line(f"{stack}.append({text})")
+
     def _take_names(self, inner: Printer, carries: list[str]) -> None:
         """New carries that are computed after the last use of the old ones bear their names."""
         last = _last_reads(self.body)
-        outputs = [*self.parts.new, *self.parts.y]
-        at_end = _mentioned(self.body, [out for out in outputs if out not in self.body.materialised])
         carried = set(self.parts.carry)
+        outputs = [*self.parts.new, *[y for y in self.parts.y if y not in carried]]
+        at_end = _mentioned(self.body, [out for out in outputs if out not in self.body.materialised])
         at_end |= {out for out in outputs if out in carried}
         places = {
             value: i
@@ -272,4 +311,4 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         for name, out in zip(names, region.outputs, strict=True):
             if name is not None:
                 inner.wrapped(f"{name} = ", inner.code(out).text, "", 1)
-        printer.lines += ["    " * indent + line for line in inner.lines or ["    pass"]]
+        _indented(printer, inner.lines or ["    pass"], indent)

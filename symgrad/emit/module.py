@@ -16,6 +16,7 @@ import numpy as np
 from symgrad.emit import prelude
 from symgrad.emit.literals import quoted
 from symgrad.emit.names import safe
+from symgrad.emit.blocks import with_trips_named
 from symgrad.emit.printer import Context, Printer
 from symgrad.emit.signature import Signature
 from symgrad.errors import CompileError
@@ -249,6 +250,7 @@ def print_entry(
     moved = {name: context.leaf_names[leaf] for leaf, name in names.items()}
     if entry.inputs and not given:
         _forget_unused(lines, context.sizes)
+    lines = with_trips_named(lines, printer.namer.taken)
     head = f"def {entry.name}({', '.join(moved.get(a, a) for a in arguments)}):"
     text = "\n".join(
         ['@np.errstate(all="ignore")', head, textwrap.indent(f'"""{document}"""', "    "), *lines]

@@ -10,6 +10,7 @@ from symgrad.errors import DeclarationError
 from symgrad.ir.graph import substitute, topological
 from symgrad.ir.node import LITERAL, SIZE, Expr, make
 from symgrad.ir.op import FUNCTIONS
+from symgrad.ir.provenance import Origin
 from symgrad.ir.region import Region, bound, keep_origins, regions
 from symgrad.ir.size import Size
 from symgrad.ops.item import items
@@ -31,7 +32,8 @@ def relieved(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
 
 
 def _is_trivial(node: Expr) -> bool:
-    return node.op is LITERAL or node.op is SIZE or node.op.name == "bound"
+    """What costs nothing to compute again, or is made anew to be written into."""
+    return node.op is LITERAL or node.op is SIZE or node.op.name in ("bound", "zeros", "full")
 
 
 def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
@@ -57,7 +59,7 @@ def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
     rows: dict[Expr, None] = {}
 
     def wanted(n: Expr) -> None:
-        if kind[n] == "const" and not _is_trivial(n):
+        if kind[n] == "const" and not _is_trivial(n) and not n.op.is_view(n):
             fixed.setdefault(n)
         elif kind[n] == "x" and n in heavy:
             rows.setdefault(n)
@@ -97,7 +99,7 @@ def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
     keep_origins(mapping)
     for old, new in [*zip(fixed, moved, strict=True), *zip(rows, values, strict=True)]:
         if new.origin is None and not new.closed:
-            new.origin = old.origin
+            new.origin = old.origin if old.name else Origin(name=_name(old))
     count = len(node.attrs["body"].outputs)
     x, const = [*parts.x, *new_rows.values()], [*parts.const, *new_consts.values()]
     attrs = node.attrs | {
@@ -119,7 +121,13 @@ def _is_heavy(node: Expr) -> bool:
 
 
 def _name(node: Expr) -> str:
-    return (node.name or node.op.name).rsplit(".", 1)[-1]
+    """A name for what has left the loop: its own, or xW for a product x W."""
+    if node.name:
+        return node.name.rsplit(".", 1)[-1]
+    below = [arg.name.rsplit(".", 1)[-1] for arg in node.args if arg.name]
+    if node.op.name == "matmul" and len(below) == 2:
+        return "".join(below) if max(map(len, below)) < 3 else "_".join(below)
+    return node.op.name
 
 
 # ---------------------------------------------------------------- after the loop

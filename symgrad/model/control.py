@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError, ExpressionUseError, ShapeError
+from symgrad.ir import provenance
 from symgrad.ir.aval import format_shape
 from symgrad.ir.graph import substitute
 from symgrad.ir.node import Expr, as_expr, make
@@ -20,6 +21,7 @@ from symgrad.ir.size import Size, as_size
 from symgrad.model import tree as trees
 from symgrad.ops.draws import Draw
 from symgrad.ops.item import items
+from symgrad.ops.leaf import BOUND
 from symgrad.ops.loop import BRANCH, loop
 
 __all__ = ["cond", "map", "scan", "while_loop"]
@@ -157,10 +159,27 @@ def _settled(
                 made = FUNCTIONS["broadcast_to"](made, shape)
             init[i] = made
         mapping = dict(zip(own, fresh, strict=True))
-        changed = substitute([*new, *outputs], mapping)
+        with provenance.quiet():
+            changed = substitute([*new, *outputs], mapping)
         keep_origins(mapping)
         own, new, outputs = fresh, changed[: len(new)], changed[len(new) :]
     return own, new, outputs
+
+
+def _renamed(
+    own: list[Expr], new: list[Expr], outputs: list[Expr]
+) -> tuple[list[Expr], list[Expr], list[Expr]]:
+    """Carries called as the body calls their new values."""
+    called = [out.name if out.op is not BOUND else None for out in new]
+    fresh = [
+        p if not name else bound(name.rsplit(".", 1)[-1], p.shape, p.dtype)
+        for p, name in zip(own, called, strict=True)
+    ]
+    mapping = dict(zip(own, fresh, strict=True))
+    with provenance.quiet():
+        changed = substitute([*new, *outputs], mapping)
+    keep_origins(mapping)
+    return fresh, changed[: len(new)], changed[len(new) :]
 
 
 def _is_number(value: Any) -> bool:
@@ -251,6 +270,7 @@ def scan(
     y = [_leaf(leaf, "scan: y") for leaf in ys.given]
     new = _carry_back("scan", start, result[0])
     own, new, y = _settled([_is_number(v) for v in start.given], carry, own, new, y)
+    own, new, y = _renamed(own, new, y)
     if not new and not y:
         raise DeclarationError("scan: the function carries nothing and gives nothing")
     region, captured = close([*own, *elements], [*new, *y])
@@ -360,6 +380,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
         result = body(start.of(own))
     new = _carry_back("while_loop", start, result)
     own, new, [test] = _settled([_is_number(v) for v in start.given], carry, own, new, [test])
+    own, new, [test] = _renamed(own, new, [test])
     region, captured = close(own, [*new, test])
     step = Region(region.parameters, region.outputs[:-1])
     check = Region(region.parameters, region.outputs[-1:])

@@ -203,6 +203,13 @@ class _Planner:
                 self.statements.append(Section("", False, "update"))
                 start = len(self.statements)
             scope = None if start is not None else scope_of(self.graph, node)
+            if node.op in (LOOP, BRANCH):
+                block, here = self._block(node)
+                if here is not None and here != section and start is None:
+                    section = here
+                    self.statements.append(Section(*here))
+                self.statements.append(block)
+                continue
             if node.op.updates and node.args[0].op.updates:
                 scope = None  # more of what the statement before began
             if scope is not None:
@@ -233,8 +240,8 @@ class _Planner:
             storage.unread += 1
             storage.leaves = True
 
-    def _block(self, node: Expr) -> None:
-        """A loop or branch, with a program for each of its regions."""
+    def _block(self, node: Expr) -> tuple[Block, tuple[str, bool] | None]:
+        """A loop or branch, with a program for each of its regions; the heading above it."""
         for read in self._read(node.args):
             self._storage_of(read).unread -= 1
         programs = {}
@@ -247,12 +254,21 @@ class _Planner:
         parts = self.parts[node]
         assert isinstance(node.aval, Avals)
         places = range(len(node.aval.parts))
-        self.statements.append(Block(node, tuple([parts.get(i) for i in places]), programs))
+        headings = {
+            (s.scope, s.backward): None
+            for program in programs.values()
+            for s in program.statements
+            if isinstance(s, Section)
+        }
+        if len(headings) == 1:  # all of the body belongs to one part: its heading is outside
+            for program in programs.values():
+                program.statements = [
+                    s for s in program.statements if not isinstance(s, Section)
+                ]
+        heading = next(iter(headings)) if len(headings) == 1 else None
+        return Block(node, tuple([parts.get(i) for i in places]), programs), heading
 
     def _statement(self, node: Expr) -> None:
-        if node.op in (LOOP, BRANCH):
-            self._block(node)
-            return
         statement = Compute(node)
         if isinstance(node.aval, Avals):
             parts = self.parts[node]
