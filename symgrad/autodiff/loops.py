@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from symgrad.autodiff.batching import batch_outputs
 from symgrad.autodiff.forward import pushforward
@@ -55,9 +54,7 @@ def _flowing(parts: Parts, active: Sequence[Expr], seeded: set[int]) -> list[int
     while True:
         below = set(topological([outputs[i] for i in seeded]))
         new = {
-            i
-            for i, c in enumerate(parts.carry)
-            if i not in seeded and c in below and c in moves
+            i for i, c in enumerate(parts.carry) if i not in seeded and c in below and c in moves
         }
         if not new:
             break
@@ -110,18 +107,17 @@ def _loop_vjp(node: Expr, cts: Sequence[Expr | None], needs: tuple[bool, ...]) -
         return [None] * len(node.args)
     seeds = {i: mirror("d", outputs[i]) for i in flowing}
     with provenance.quiet():
-        found = cotangents(
-            [outputs[i] for i in flowing], list(seeds.values()), active, leaves=True
-        )
+        found = cotangents([outputs[i] for i in flowing], list(seeds.values()), active, leaves=True)
     grads = dict(zip(active, found, strict=True))
     carried = [i for i in flowing if i < len(parts.carry)]
 
     back = _Backward([], [], [], [], [], [], [], [])
     for i in carried:
-        ct, c = cts[i], parts.carry[i]
-        back.init.append(zeros_like(c) if ct is None else ct)
+        c = parts.carry[i]
+        start, step = cts[i], grads[c]
+        back.init.append(zeros_like(c) if start is None else start)
         back.carry.append(seeds[i])
-        back.new.append(zeros_like(c) if grads[c] is None else grads[c])
+        back.new.append(zeros_like(c) if step is None else step)
     summed = [p for p in parts.const if grads.get(p) is not None and p in set(moving)]
     for p in summed:
         total = mirror("d", p)
@@ -244,7 +240,9 @@ def _loop_jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> tuple[Expr | Non
     test = node.attrs["test"]
     if test is not None:
         values = dict(zip((*parts.carry, *parts.const), test.parameters, strict=True))
-        more = [values[p] if p in values else bound("t", p.shape, p.dtype) for p in (*carry, *const)]
+        more = [
+            values[p] if p in values else bound("t", p.shape, p.dtype) for p in (*carry, *const)
+        ]
         test = Region(more, test.outputs)
     body = Region([*carry, *x, *const], [*new, *y])  # type: ignore[list-item]
     attrs = node.attrs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from symgrad.emit.literals import typed
@@ -13,12 +14,13 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ops.loop import LOOP, Parts, trips
 from symgrad.plan.names import given_name
-from symgrad.plan.program import Block, Program
+from symgrad.plan.program import Block, Compute, Program
 
 if TYPE_CHECKING:
     from symgrad.emit.printer import Printer
 
 __all__ = ["print_block", "with_trips_named"]
+
 
 def print_block(printer: Printer, block: Block, indent: int) -> None:
     """Print a loop or branch at a depth of indentation."""
@@ -33,14 +35,11 @@ def with_trips_named(lines: list[str], taken: set[str]) -> list[str]:
     names: dict[str, str] = {}
 
     def name(match: re.Match[str]) -> str:
-        found = names.get(match[0])
-        if found is None:
-            count = 1
-            while (found := "trips" if count == 1 else f"trips_{count}") in taken:
-                count += 1
-            taken.add(found)
-            names[match[0]] = found
-        return found
+        if match[0] not in names:
+            free = (f"trips_{i}" if i > 1 else "trips" for i in count(1))
+            names[match[0]] = next(one for one in free if one not in taken)
+            taken.add(names[match[0]])
+        return names[match[0]]
 
     return [re.sub(r"\btrips_[0-9a-f]{12}\b", name, line) for line in lines]
 
@@ -77,7 +76,9 @@ def _last_reads(program: Program) -> dict[Expr, int]:
     return last
 
 
-def _names_of(printer: Printer, parameters: Sequence[Expr], args: Sequence[Expr]) -> dict[Expr, Code]:
+def _names_of(
+    printer: Printer, parameters: Sequence[Expr], args: Sequence[Expr]
+) -> dict[Expr, Code]:
     return {p: printer.code(arg) for p, arg in zip(parameters, args, strict=True)}
 
 
@@ -117,66 +118,71 @@ class _LoopPrinter:
         self.test = self.node.attrs["test"]
         self.body = block.programs["body"]
         self.graph = self.body.entry.graph
+        self.stacks: list[str] = []
 
-    def _inside(self, value: Expr) -> str:
+    def _inside(self, i: int) -> str:
+        value = self.parts.y[i]
         return _simple(given_name(self.graph, value) or value.op.name)
 
     def _name(self, value: Expr, other: Expr) -> str:
         return _simple(given_name(self.graph, value) or given_name(self.graph, other) or "t")
 
     def run(self) -> None:
-        p, parts, n = self.outer, self.parts, len(self.parts.carry)
+        p, parts = self.outer, self.parts
         consts = _names_of(p, parts.const, parts.consts)
         starts = [_start(p, arg) for arg in parts.init]
         carries = []
         for i, c in enumerate(parts.carry):
             name = _target(p, self.block.parts[i], self._name(parts.new[i], c))
             carries.append(name)
-        for name, start in zip(carries, starts, strict=True):
-            p.wrapped(f"{name} = ", start, "", self.indent)
-        stacks = self._stacks(n)
         inner = p.nested(self.body)
         for c, name in zip(parts.carry, carries, strict=True):
             inner.bind(c, Code(name))
         for c, code in consts.items():
             inner.bind(c, code)
-        index = self._head(carries, consts)
+        counts = self.test is None and (parts.x or parts.y)
+        index = p.index() if counts else "_"
         inner.enclosing = (*p.enclosing, index)
-        lines = self._statements(inner, index, carries, stacks)
-        if not lines:
-            lines = ["    " + "pass"]
-        _indented(p, lines, self.indent)
-        self._after(stacks)
+        self._statements(inner, index, carries)
+        for name, start in zip(carries, starts, strict=True):
+            p.wrapped(f"{name} = ", start, "", self.indent)
+        for name, y in zip(self.stacks, parts.y, strict=True):
+            p.line(f"{name} = {self._empty(y)}", indent=self.indent)
+        self._head(index, carries, consts)
+        _indented(p, inner.lines or ["    pass"], self.indent)
+        self._after(self.stacks)
 
     # ---- what comes before, and the head
 
-    def _stacks(self, n: int) -> list[str]:
-        names = []
-        for i, y in enumerate(self.parts.y):
-            item = self.block.parts[n + i]
-            outside = None if item is None else given_name(self.outer.entry.graph, item)
-            name = _simple(outside) if outside else _plural(self._inside(y))
-            names.append(_target(self.outer, item, name))
-            if self.test is None and trips(y.shape):
-                length = self.node.attrs["length"]
-                self.outer.line(f"{names[-1]} = [None] * ({length})", indent=self.indent)
-            elif self.test is None:
-                shape = format_shape((self.node.attrs["length"], *y.shape))
-                dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
-                kind = "" if dtype == "float64" else f", np.{dtype}"
-                self.outer.line(f"{names[-1]} = np.empty({shape}{kind})", indent=self.indent)
-            else:
-                self.outer.line(f"{names[-1]} = []", indent=self.indent)
-        return names
+    def _stack(self, inner: Printer, i: int) -> str:
+        """The name of the values of all steps of a result."""
+        item = self.block.parts[len(self.parts.carry) + i]
+        outside = None if item is None else given_name(self.outer.entry.graph, item)
+        name = _simple(outside or "")
+        if not name:
+            text = inner.code(self.parts.y[i]).text
+            inside = re.sub(r"_\d+$", "", text) if text.isidentifier() else self._inside(i)
+            name = _plural(inside)
+        return _target(self.outer, item, name)
 
-    def _head(self, carries: list[str], consts: dict[Expr, Code]) -> str:
+    def _empty(self, y: Expr) -> str:
+        """Where the values of all steps are put."""
+        length = self.node.attrs["length"]
+        if self.test is not None:
+            return "[]"
+        if trips(y.shape):
+            return f"[None] * ({length})"
+        dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
+        kind = "" if dtype == "float64" else f", np.{dtype}"
+        return f"np.empty({format_shape((length, *y.shape))}{kind})"
+
+    def _head(self, index: str, carries: list[str], consts: dict[Expr, Code]) -> None:
         p = self.outer
         if self.test is None:
-            index = p.index() if self.parts.x or self.parts.y else "_"
             steps = f"range({self.node.attrs['length']})"
             steps = f"reversed({steps})" if self.node.attrs["reverse"] else steps
             p.line(f"for {index} in {steps}:", indent=self.indent)
-            return index
+            return
         program = self.block.programs["test"]
         inner = p.nested(program)
         values = [Code(name) for name in carries] + list(consts.values())
@@ -187,49 +193,52 @@ class _LoopPrinter:
         text = inner.code(out).text
         if not lines:
             p.wrapped("while ", text, "", self.indent, end=":")
-            return "_"
+            return
         p.line("while True:", indent=self.indent)
         _indented(p, lines, self.indent)
         p.line(f"if not {inner.code(out).at(12)}:", indent=self.indent + 1)
         p.line("break", indent=self.indent + 2)
-        return "_"
 
     # ---- the body
 
-    def _statements(
-        self, inner: Printer, index: str, carries: list[str], stacks: list[str]
-    ) -> list[str]:
+    def _statements(self, inner: Printer, index: str, carries: list[str]) -> None:
         parts = self.parts
-        read = {n for s in self.body.statements if hasattr(s, "node") for n in _mentioned(self.body, s.node.args)}
-        read |= _mentioned(self.body, [*parts.new, *parts.y])
+        read = _mentioned(self.body, [*parts.new, *parts.y])
+        for statement in self.body.statements:
+            if isinstance(statement, (Compute, Block)):
+                read |= _mentioned(self.body, statement.node.args)
         for x, xs in zip(parts.x, parts.xs, strict=True):
             if x in read:
-                base = safe(_simple(str(x.attrs["name"])))
-                name = base if base not in inner.namer.taken else inner.namer.fresh(f"{base}_{index}")
-                inner.namer.taken.add(name)
-                inner.bind(x, Code(name))
-                inner.line(f"{name} = {self.outer.code(xs).at(13)}[{index}]")
-                if trips(x.shape):  # the stack of a loop inside, at this step
-                    inner.line(f"{x.shape[0]} = len({name})")
+                self._element(inner, index, x, xs)
         carried = set(parts.carry)
-        kept = list(zip(parts.y, stacks, strict=True))
-        for y, stack in kept:
+        self.stacks = [""] * len(parts.y)
+        for i, y in enumerate(parts.y):
             if y in carried:  # of the step before: kept while it is there
-                self._keep(inner, index, y, stack)
+                self._keep(inner, index, i)
         self._take_names(inner, carries)
         inner.statements()
-        for y, stack in kept:
+        for i, y in enumerate(parts.y):
             if y not in carried:
-                self._keep(inner, index, y, stack)
+                self._keep(inner, index, i)
         changed = [
             (name, inner.code(new).text)
             for name, new, c in zip(carries, parts.new, parts.carry, strict=True)
             if new is not c and inner.code(new).text != name
         ]
         self._assign(inner, changed)
-        return inner.lines
 
-    def _keep(self, inner: Printer, index: str, y: Expr, stack: str) -> None:
+    def _element(self, inner: Printer, index: str, x: Expr, xs: Expr) -> None:
+        base = safe(_simple(str(x.attrs["name"])))
+        name = base if base not in inner.namer.taken else inner.namer.fresh(f"{base}_{index}")
+        inner.namer.taken.add(name)
+        inner.bind(x, Code(name))
+        inner.line(f"{name} = {self.outer.code(xs).at(13)}[{index}]")
+        if trips(x.shape):  # the stack of a loop inside, at this step
+            inner.line(f"{x.shape[0]} = len({name})")
+
+    def _keep(self, inner: Printer, index: str, i: int) -> None:
+        y, stack = self.parts.y[i], self._stack(inner, i)
+        self.stacks[i] = stack
         text = inner.code(y).text
         if self.test is None:
             inner.wrapped(f"{stack}[{index}] = ", text, "", 1)
@@ -241,7 +250,9 @@ class _LoopPrinter:
         last = _last_reads(self.body)
         carried = set(self.parts.carry)
         outputs = [*self.parts.new, *[y for y in self.parts.y if y not in carried]]
-        at_end = _mentioned(self.body, [out for out in outputs if out not in self.body.materialised])
+        at_end = _mentioned(
+            self.body, [out for out in outputs if out not in self.body.materialised]
+        )
         at_end |= {out for out in outputs if out in carried}
         places = {
             value: i
@@ -252,9 +263,9 @@ class _LoopPrinter:
             place = places.get(new)
             free = place is not None and last.get(c, -1) <= place and c not in at_end
             statement = None if place is None else self.body.statements[place]
-            if free and new not in inner.namer.names and not isinstance(statement, Block):
-                if getattr(statement, "how", "") in ("fresh", "into"):
-                    inner.namer.names[new] = name
+            plain = getattr(statement, "how", "") in ("fresh", "into")
+            if free and plain and new not in inner.namer.names:
+                inner.namer.names[new] = name
 
     def _assign(self, inner: Printer, changed: list[tuple[str, str]]) -> None:
         names = [name for name, _ in changed]

@@ -64,7 +64,9 @@ def _written(node: Expr, texts: dict[Expr, Code]) -> Code:
     if name in ("reshape", "expand_dims", "squeeze", "broadcast_to", "astype", "named"):
         return args[0]
     if name == "item":
-        return Code(f"{args[0].at(ATOM)}.{node.args[0].op.part_name(node.args[0], node.attrs['part'])}")
+        return Code(
+            f"{args[0].at(ATOM)}.{node.args[0].op.part_name(node.args[0], node.attrs['part'])}"
+        )
     if name == "getitem":
         inner = ", ".join(a.text for a in args[1:]) or "..."
         return Code(f"{args[0].at(ATOM)}[{inner}]")

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.emit import prelude
+from symgrad.emit.blocks import with_trips_named
 from symgrad.emit.literals import quoted
 from symgrad.emit.names import safe
-from symgrad.emit.blocks import with_trips_named
 from symgrad.emit.printer import Context, Printer
 from symgrad.emit.signature import Signature
 from symgrad.errors import CompileError

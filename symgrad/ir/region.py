@@ -64,7 +64,7 @@ class Region:
         return _restored, (flatten((*self.parameters, *self.outputs)), len(self.parameters))
 
     def nodes(self) -> list[Expr]:
-        """What the outputs are made of, arguments first; parameters that none uses are not in it."""
+        """What the outputs are made of, arguments first; no parameter that none uses."""
         return topological(self.outputs)
 
     def on(self, args: Sequence[Expr]) -> list[Expr]:

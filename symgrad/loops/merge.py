@@ -72,7 +72,10 @@ def _union(a: Expr, b: Expr) -> tuple[Expr, dict[Expr, dict[int, int]]] | None:
     step: dict[Expr, tuple[str, Expr, Expr | None]] = {}
     for parts in (first, second):
         rows = [
-            *[(c, ("carry", i, n)) for c, i, n in zip(parts.carry, parts.init, parts.new, strict=True)],
+            *[
+                (c, ("carry", i, n))
+                for c, i, n in zip(parts.carry, parts.init, parts.new, strict=True)
+            ],
             *[(x, ("x", arg, None)) for x, arg in zip(parts.x, parts.xs, strict=True)],
             *[(k, ("const", arg, None)) for k, arg in zip(parts.const, parts.consts, strict=True)],
         ]

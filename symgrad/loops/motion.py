@@ -11,7 +11,7 @@ from symgrad.ir.graph import substitute, topological
 from symgrad.ir.node import LITERAL, SIZE, Expr, make
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
-from symgrad.ir.region import Region, bound, keep_origins, regions
+from symgrad.ir.region import Region, bound, keep_origins
 from symgrad.ir.size import Size
 from symgrad.ops.item import items
 from symgrad.ops.loop import LOOP, Parts
@@ -21,7 +21,7 @@ __all__ = ["relieved"]
 
 def relieved(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
     """What stands for each result of a loop, once work has left it; None if none can."""
-    before, parts = _before(node, done)
+    before = _before(node, done)
     after = _after(before, done)
     if after is not None:
         return after
@@ -36,25 +36,18 @@ def _is_trivial(node: Expr) -> bool:
     return node.op is LITERAL or node.op is SIZE or node.op.name in ("bound", "zeros", "full")
 
 
-def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
+def _before(node: Expr, done: Counter[str]) -> Expr:
     """The loop with what the carry has no part in computed before it, for all steps at once."""
     parts = Parts.of(node)
     outputs = [*parts.new, *parts.y]
     if node.attrs["test"] is not None:
         outputs += node.attrs["test"].on((*parts.carry, *parts.const))
     order = topological(outputs)
-    kind: dict[Expr, str] = dict.fromkeys(parts.carry, "carry")
-    kind |= dict.fromkeys(parts.x, "x") | dict.fromkeys(parts.const, "const")
+    kind = _kinds(parts, outputs)
     heavy: set[Expr] = set()
     for n in order:
-        if n not in kind:
-            below = {kind[arg] for arg in n.args}
-            if n.op.identity or "carry" in below or n.op.updates:
-                kind[n] = "carry"
-            else:
-                kind[n] = "x" if "x" in below else "const"
-            if _is_heavy(n) or any([arg in heavy for arg in n.args]):
-                heavy.add(n)
+        if _is_heavy(n) or any([arg in heavy for arg in n.args]):
+            heavy.add(n)
     fixed: dict[Expr, None] = {}
     rows: dict[Expr, None] = {}
 
@@ -75,15 +68,13 @@ def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
             fixed.pop(n, None)
             rows.pop(n, None)
     if not fixed and not rows:
-        return node, parts
+        return node
     outside = dict(zip((*parts.carry, *parts.x, *parts.const), node.args, strict=True))
     moved = substitute(list(fixed), {p: outside[p] for p in parts.const})
     new_consts = {n: bound(_name(n), n.shape, n.dtype) for n in fixed}
     values: list[Expr] = []
     if rows:
-        stacked = {
-            p: bound(_name(p), (node.attrs["length"], *p.shape), p.dtype) for p in parts.x
-        }
+        stacked = {p: bound(_name(p), (node.attrs["length"], *p.shape), p.dtype) for p in parts.x}
         try:
             made = batch_outputs(list(rows), stacked)
         except DeclarationError:  # an op that cannot be batched stays in the loop
@@ -92,7 +83,7 @@ def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
         mapping = {stacked[p]: outside[p] for p in parts.x} | {p: outside[p] for p in parts.const}
         values = substitute([value for value, _ in made], mapping)
         if not fixed and not rows:
-            return node, parts
+            return node
     new_rows = {n: bound(_name(n), n.shape, n.dtype) for n in rows}
     mapping = {p: p for p in (*parts.carry, *parts.x, *parts.const)} | new_consts | new_rows
     inner = substitute(outputs, mapping)
@@ -111,8 +102,21 @@ def _before(node: Expr, done: Counter[str]) -> tuple[Expr, Parts]:
     args = (*parts.init, *parts.xs, *values, *parts.consts, *moved)
     done["loop: computed once, before it"] += len(fixed)
     done["loop: computed for all steps at once, before it"] += len(rows)
-    made_loop = make(LOOP, args, attrs)
-    return made_loop, Parts.of(made_loop)
+    return make(LOOP, args, attrs)
+
+
+def _kinds(parts: Parts, outputs: Sequence[Expr]) -> dict[Expr, str]:
+    """What each node of a body depends on: the carry, the sequences, or constants alone."""
+    kind: dict[Expr, str] = dict.fromkeys(parts.carry, "carry")
+    kind |= dict.fromkeys(parts.x, "x") | dict.fromkeys(parts.const, "const")
+    for n in topological(outputs):
+        if n not in kind:
+            below = {kind[arg] for arg in n.args}
+            if n.op.identity or "carry" in below or n.op.updates:
+                kind[n] = "carry"
+            else:
+                kind[n] = "x" if "x" in below else "const"
+    return kind
 
 
 def _is_heavy(node: Expr) -> bool:
@@ -159,9 +163,16 @@ def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
             summed[i] = (term, c)
         elif term.op.name == "sum":
             plain[i] = (term, c)
-    if not summed:
+    kind = _kinds(parts, total)
+    mapped: dict[int, Expr] = {}  # a result that is a product with what does not change
+    for j, y in enumerate(parts.y):
+        if y.op.name == "matmul" and users[y] == 1 and kind[y] == "carry":
+            left, right = y.args
+            if kind[right] == "const" and right.ndim == 2:
+                mapped[j] = left
+    if not summed and not mapped:
         return None
-    wanted: dict[Expr, None] = {}
+    wanted: dict[Expr, None] = dict.fromkeys(mapped.values())
     for term, _ in summed.values():
         left, right = term.args
         wanted.setdefault(left.args[0] if left.op.name == "transpose" else left)
@@ -170,20 +181,26 @@ def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
         if term.args[0] in wanted or term.args[0] in rows:
             summed[i] = (term, c)
             wanted.setdefault(term.args[0])
+    stay = [j for j in range(len(parts.y)) if j not in mapped]
+    rows = {parts.y[j]: place for place, j in enumerate(stay)}
     for value in wanted:
         if value not in stacks and value not in rows:
-            rows[value] = len(parts.y) + len(more)
+            rows[value] = len(stay) + len(more)
             more.append(value)
     kept = [i for i in range(len(parts.carry)) if i not in summed]
     own = [*[parts.carry[i] for i in kept], *parts.x, *parts.const]
-    body = Region(own, [*[parts.new[i] for i in kept], *parts.y, *more])
+    body = Region(own, [*[parts.new[i] for i in kept], *[parts.y[j] for j in stay], *more])
     args = (*[parts.init[i] for i in kept], *parts.xs, *parts.consts)
     whole = make(LOOP, args, node.attrs | {"body": body, "carries": len(kept)})
     made = items(whole)
     stacks |= {value: made[len(kept) + i] for value, i in rows.items() if value not in stacks}
     results = {i: made[place] for place, i in enumerate(kept)}
-    for j in range(len(parts.y)):
-        results[len(parts.carry) + j] = made[len(kept) + j]
+    for place, j in enumerate(stay):
+        results[len(parts.carry) + j] = made[len(kept) + place]
+    outside = dict(zip(parts.const, parts.consts, strict=True))
+    for j, left in mapped.items():
+        [right] = substitute([parts.y[j].args[1]], dict(outside))
+        results[len(parts.carry) + j] = stacks[left] @ right
     for i, (term, _) in summed.items():
         value = _of_all_steps(term, stacks, length)
         start = parts.init[i]
@@ -191,6 +208,7 @@ def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
         if results[i].origin is None:
             results[i].origin = parts.new[i].origin
     done["loop: a sum over its steps as one product, after it"] += len(summed)
+    done["loop: computed for all steps at once, after it"] += len(mapped)
     return results
 
 
@@ -213,5 +231,5 @@ def _of_all_steps(term: Expr, stacks: dict[Expr, Expr], length: Size) -> Expr:
     columns = b.reshape(length * b.shape[1], b.shape[2])
     if flipped:  # sum_t a_t' b_t = [a_1; a_2; ...]' [b_1; b_2; ...]
         return a.reshape(length * a.shape[1], a.shape[2]).T @ columns
-    wide = FUNCTIONS["moveaxis"](a, 0, 1)
+    wide: Expr = FUNCTIONS["moveaxis"](a, 0, 1)
     return wide.reshape(wide.shape[0], length * wide.shape[2]) @ columns

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 from symgrad.ir import provenance
-from symgrad.ir.aval import Avals
 from symgrad.ir.graph import Graph, inherit, rebuild, substitute, topological
 from symgrad.ir.node import LITERAL, SIZE, Expr, make
 from symgrad.ir.region import Region, keep_origins, regions, with_regions
@@ -17,6 +16,9 @@ from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
 
 __all__ = ["Results", "tidy"]
 
+#: what leaves one loop may leave the one around it in the next round
+_ROUNDS = 8
+
 #: part of a loop -> what stands for it
 Results = dict[int, Expr]
 
@@ -26,8 +28,13 @@ def tidy(graph: Graph) -> tuple[Graph, Counter[str]]:
     done: Counter[str] = Counter()
     if not any(True for node in graph.nodes() for _ in regions(node)):
         return graph, done
+    outputs = list(graph.outputs.values())
     with provenance.quiet():
-        outputs = _tidied(list(graph.outputs.values()), done, graph)
+        for _ in range(_ROUNDS):
+            before = outputs
+            outputs = _tidied(outputs, done, graph)
+            if all([a is b for a, b in zip(before, outputs, strict=True)]):
+                break
     return Graph(dict(zip(graph.outputs, outputs, strict=True)), graph.origins), done
 
 
@@ -88,7 +95,6 @@ def _needed(parts: Parts, test: Region | None, read: Iterable[int]) -> list[int]
 
 def _loop(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
     """A loop without what is not read, and with what does not change outside of it."""
-    whole: list[tuple[Expr, Results | None]] = [(node, None)]
     parts, test = Parts.of(node), node.attrs["test"]
     n = len(parts.carry)
     alive = _needed(parts, test, read)

@@ -12,8 +12,8 @@ import numpy as np
 from symgrad.errors import DeclarationError, ExpressionUseError, ShapeError
 from symgrad.ir import provenance
 from symgrad.ir.aval import format_shape
-from symgrad.ir.graph import substitute
-from symgrad.ir.node import Expr, as_expr, make
+from symgrad.ir.graph import substitute, topological
+from symgrad.ir.node import Expr, as_expr, literal, make
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.recording import recording
 from symgrad.ir.region import Region, bound, close, keep_origins
@@ -35,9 +35,7 @@ class _Structure:
         self.present = [leaf is not None for leaf in leaves]
         self.given = [leaf for leaf in leaves if leaf is not None]
         self.labels = [
-            label
-            for label, here in zip(trees.labels(self.tree), self.present, strict=True)
-            if here
+            label for label, here in zip(trees.labels(self.tree), self.present, strict=True) if here
         ]
 
     def of(self, leaves: Sequence[Any]) -> Any:
@@ -46,10 +44,7 @@ class _Structure:
         return trees.unflatten(self.tree, [next(rest) if here else None for here in self.present])
 
     def fits(self, other: _Structure) -> bool:
-        return (
-            _plain(self.tree) == _plain(other.tree)
-            and self.present == other.present
-        )
+        return _plain(self.tree) == _plain(other.tree) and self.present == other.present
 
 
 def _plain(tree: Any) -> Any:
@@ -141,28 +136,32 @@ def _settled(
     weak: list[bool], init: list[Expr], own: list[Expr], new: list[Expr], outputs: list[Expr]
 ) -> tuple[list[Expr], list[Expr], list[Expr]]:
     """Carries that began as Python numbers, in the dtype and shape that a step gives them."""
-    for _ in range(3):
-        wrong = [
-            i
-            for i, (p, out) in enumerate(zip(own, new, strict=True))
-            if weak[i] and p.aval != out.aval
-        ]
-        if not wrong:
-            break
+    if not any(weak):
+        return own, new, outputs
+    started = {p for p, flag in zip(own, weak, strict=True) if flag}
+    leaves = [n for n in topological([*new, *outputs]) if not n.args and n not in started]
+    single = np.dtype(np.float32)
+    beside = {n.dtype for n in leaves if n.dtype.kind == "f" and not (n.closed and not n.ndim)}
+    for attempt in range(4):
         fresh = list(own)
-        for i in wrong:
-            dtype = np.result_type(init[i].dtype, new[i].dtype)
-            shape = new[i].shape
-            fresh[i] = bound(str(own[i].attrs["name"]), shape, dtype)
-            made = init[i] if init[i].dtype == dtype else init[i].astype(dtype)
-            if made.shape != shape:
-                made = FUNCTIONS["broadcast_to"](made, shape)
-            init[i] = made
+        for i, (p, out) in enumerate(zip(own, new, strict=True)):
+            dtype = np.result_type(p.dtype, out.dtype)
+            if not attempt and beside == {single} and out.dtype.kind == "f":
+                dtype = single  # a Python number is weak: what it meets decides
+            if weak[i] and (p.shape != out.shape or p.dtype != dtype):
+                fresh[i] = bound(str(p.attrs["name"]), out.shape, dtype)
+        if all([a is b for a, b in zip(fresh, own, strict=True)]):
+            break
         mapping = dict(zip(own, fresh, strict=True))
         with provenance.quiet():
             changed = substitute([*new, *outputs], mapping)
         keep_origins(mapping)
         own, new, outputs = fresh, changed[: len(new)], changed[len(new) :]
+    for i, p in enumerate(own):
+        if weak[i] and init[i].dtype != p.dtype:
+            init[i] = literal(init[i].attrs["value"].array, p.dtype)
+        if weak[i] and init[i].shape != p.shape:
+            init[i] = FUNCTIONS["broadcast_to"](init[i], p.shape)
     return own, new, outputs
 
 
@@ -371,9 +370,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     if not carry:
         raise DeclarationError("while_loop: there is nothing to carry")
     [name] = _parameter_names(body, 1) if callable(body) else ["carry"]
-    own = [
-        bound(n, e.shape, e.dtype) for n, e in zip(_names(start, name), carry, strict=True)
-    ]
+    own = [bound(n, e.shape, e.dtype) for n, e in zip(_names(start, name), carry, strict=True)]
     with _body("while_loop", cond):
         test = _condition("while_loop", cond(start.of(own)))
     with _body("while_loop", body):
@@ -399,9 +396,7 @@ def _condition(what: str, value: Any) -> Expr:
     return made if made.dtype.kind == "b" else made != 0
 
 
-def cond(
-    pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any
-) -> Any:
+def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any) -> Any:
     """One of two computations: the other is not run, and its derivative is exactly 0.
 
     Parameters
@@ -436,7 +431,9 @@ def cond(
     given = _Structure(tuple(operands))
     args = [_leaf(leaf, "cond: operand") for leaf in given.given]
     names = _parameter_names(then, len(operands)) if callable(then) else ["x"] * len(operands)
-    called = [n for name, one in zip(names, operands, strict=True) for n in _names(_Structure(one), name)]
+    called = [
+        n for name, one in zip(names, operands, strict=True) for n in _names(_Structure(one), name)
+    ]
     own = [bound(n, e.shape, e.dtype) for n, e in zip(called, args, strict=True)]
     results = []
     for fn in (then, otherwise):

@@ -20,13 +20,14 @@ from symgrad.errors import CompileError, DeclarationError, SymgradError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.graph import Graph
 from symgrad.ir.node import Check, Expr, as_expr
+from symgrad.ir.region import everything
 from symgrad.ir.size import Size
 from symgrad.model import tree as trees
 from symgrad.model.artefact import Artefact
 from symgrad.model.passes import Job, PassRow, run
 from symgrad.model.runtime import declared_at, explained, load
 from symgrad.ops.index import index_bounds
-from symgrad.ops.leaf import INPUT, SLOT
+from symgrad.ops.leaf import BOUND, INPUT, SLOT
 from symgrad.ops.random import draws
 from symgrad.plan.planner import plan
 from symgrad.plan.program import Entry
@@ -74,7 +75,8 @@ def unique_names(leaves: Sequence[Expr]) -> None:
 
 def declared_checks(graph: Graph) -> tuple[Check, ...]:
     """What sizes must satisfy, of every node as it was declared."""
-    return tuple(dict.fromkeys(check for node in graph.nodes() for check in node.checks))
+    nodes = everything(graph.outputs.values())
+    return tuple(dict.fromkeys(check for node in nodes for check in node.checks))
 
 
 def label_bounds(graph: Graph, inputs: Sequence[Expr]) -> dict[Expr, Size]:
@@ -154,6 +156,12 @@ class Function(Artefact):
                 if node.op is SLOT:
                     continue
                 where = f", declared at {node.location}" if node.location else ""
+                if node.op is BOUND:
+                    raise CompileError(
+                        f"the value {node.attrs['name']!r} belongs to the body of a loop or "
+                        "branch and is not known outside of it; let the body return what is "
+                        "wanted of it"
+                    )
                 have = ", ".join(repr(x.attrs["name"]) for x in self._inputs) or "none"
                 raise CompileError(
                     f"the outputs need the {node.op.name} {node.attrs['name']!r} ({node.aval}"

@@ -13,7 +13,17 @@ from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ir.size import Size
 
-__all__ = ["BOUND", "INPUT", "NAMED", "PARAM", "SLOT", "STATE", "STOP_GRADIENT", "TRAINING", "stop_gradient"]
+__all__ = [
+    "BOUND",
+    "INPUT",
+    "NAMED",
+    "PARAM",
+    "SLOT",
+    "STATE",
+    "STOP_GRADIENT",
+    "TRAINING",
+    "stop_gradient",
+]
 
 Shape = tuple[Size, ...]
 

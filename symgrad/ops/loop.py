@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.aval import Aval, Avals
-from symgrad.ir.node import Expr, make
+from symgrad.ir.node import Expr, make, require_equal
 from symgrad.ir.op import OPS, Op, register
 from symgrad.ir.region import Region, fingerprint
 from symgrad.ir.size import Size, dim, symbols_in
@@ -118,6 +118,9 @@ class Loop(Structured):
         carries: int,
         sequences: int,
     ) -> Aval:
+        for a in args[carries : carries + sequences]:
+            assert length is not None
+            require_equal(a.shape[0], length, "the sequences of a loop are equally long")
         element = [Aval(a.shape[1:], a.dtype) for a in args[carries : carries + sequences]]
         wanted = [*args[:carries], *element, *args[carries + sequences :]]
         _require_alike("loop", wanted, body)

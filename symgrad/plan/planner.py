@@ -262,9 +262,7 @@ class _Planner:
         }
         if len(headings) == 1:  # all of the body belongs to one part: its heading is outside
             for program in programs.values():
-                program.statements = [
-                    s for s in program.statements if not isinstance(s, Section)
-                ]
+                program.statements = [s for s in program.statements if not isinstance(s, Section)]
         heading = next(iter(headings)) if len(headings) == 1 else None
         return Block(node, tuple([parts.get(i) for i in places]), programs), heading
 

@@ -13,9 +13,9 @@ from symgrad.ir import provenance
 from symgrad.ir.aval import Avals
 from symgrad.ir.graph import Graph, inherit, rebuild, topological
 from symgrad.ir.node import Expr, make
-from symgrad.ir.region import Region, keep_origins, regions, with_regions
 from symgrad.ir.op import FUNCTIONS, Op
 from symgrad.ir.printer import short
+from symgrad.ir.region import Region, keep_origins, regions, with_regions
 from symgrad.ops.broadcasting import Shape
 from symgrad.rewrite.pattern import Node, trace
 

@@ -81,7 +81,9 @@ def write(node: Expr, args: list[Code], alone: bool = True) -> Code:
     if name == "transpose" and node.ndim == 2:
         return Code(f"{args[0].at(ATOM)}.T")
     if name == "item":
-        return Code(f"{args[0].at(ATOM)}.{node.args[0].op.part_name(node.args[0], node.attrs['part'])}")
+        return Code(
+            f"{args[0].at(ATOM)}.{node.args[0].op.part_name(node.args[0], node.attrs['part'])}"
+        )
     if name == "getitem":
         return Code(f"{args[0].at(ATOM)}[{node_subscript(node, args[1:])}]")
     if name.startswith("scatter_"):
