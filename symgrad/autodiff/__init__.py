@@ -1,5 +1,5 @@
 """Differentiation as graph transformation: reverse and forward mode, batching, the check."""
 
-from symgrad.autodiff import branches, loops
+from symgrad.autodiff import branches, custom, loops
 
-__all__ = ["branches", "loops"]
+__all__ = ["branches", "custom", "loops"]

@@ -59,6 +59,8 @@ def _tidied(outputs: list[Expr], done: Counter[str], graph: Graph) -> list[Expr]
             return region if same else Region(region.parameters, inner)
 
         made = make(node.op, args, with_regions(node, change))
+        if node.op is not LOOP and node.op is not BRANCH:
+            return made
         found = (_loop if node.op is LOOP else _branch)(made, read.get(node, set()), done)
         if found is not None:
             results[made] = found

@@ -29,6 +29,7 @@ from symgrad.model.runtime import declared_at, explained, load
 from symgrad.ops.index import index_bounds
 from symgrad.ops.leaf import BOUND, INPUT, SLOT
 from symgrad.ops.random import draws
+from symgrad.ops.sparse import SparseExpr
 from symgrad.plan.planner import plan
 from symgrad.plan.program import Entry
 
@@ -309,7 +310,7 @@ def function(
         raise DeclarationError("an input is given twice")
     unique_names(leaves)
     outs, tree = trees.flatten(outputs)
-    exprs = [as_expr(o) for o in outs]
+    exprs = [o.node if isinstance(o, SparseExpr) else as_expr(o) for o in outs]
     if name is not None and (not isinstance(name, str) or not name):
         raise DeclarationError(f"name: expected a non-empty string; got {name!r}")
     return Function(leaves, exprs, tree, style, name or "function", debug)

@@ -12,7 +12,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.dtypes import is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS
-from symgrad.model.tree import flatten, unflatten
+from symgrad.model.tree import flatten, flatten_like, unflatten
 from symgrad.rewrite import STABLE
 from symgrad.rewrite.engine import rewrite_exprs
 
@@ -207,28 +207,9 @@ def jvp(outputs: Any, wrt: Any, tangents: Any) -> Any:
 def _matching(given: Any, tree: Any, count: int, what: str) -> tuple[list[Any], Any]:
     if tree is None:
         return [given], None
-    leaves, given_tree = _flatten_like(given, tree)
+    leaves = flatten_like(given, tree)
     if len(leaves) != count:
         raise DeclarationError(f"expected {count} {what} in the same structure; got {len(leaves)}")
-    return leaves, given_tree
-
-
-def _flatten_like(given: Any, tree: Any) -> tuple[list[Any], Any]:
-    """Leaves of `given` down to where `tree` has its own: a list there is an array."""
-    if tree is None:
-        return [given], None
-    _, keys, trees = tree
-    if keys is not None:
-        if not isinstance(given, dict) or set(given) != set(keys):
-            raise DeclarationError(f"expected a dict with the keys {list(keys)}; got {given!r}")
-        parts = [given[k] for k in keys]
-    else:
-        if not isinstance(given, (list, tuple)) or len(given) != len(trees):
-            raise DeclarationError(f"expected {len(trees)} items in a list or tuple; got {given!r}")
-        parts = list(given)
-    leaves: list[Any] = []
-    for part, below in zip(parts, trees, strict=True):
-        leaves += _flatten_like(part, below)[0]
     return leaves, tree
 
 

@@ -21,6 +21,7 @@ from symgrad.ir.region import rebuilt
 from symgrad.ir.verify import verify
 from symgrad.loops import tidy
 from symgrad.model.grad import zero
+from symgrad.ops.custom import CUSTOM, IMPLICIT, inlined
 from symgrad.ops.item import ITEM
 from symgrad.ops.leaf import NAMED, TRAINING
 from symgrad.rewrite import SIMPLE, STABLE
@@ -141,6 +142,10 @@ def lower(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     fired: Counter[str] = Counter()
 
     def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
+        if node.op is ITEM and args[0].op is CUSTOM:
+            return inlined(args[0])[node.attrs["part"]]
+        if node.op is IMPLICIT:
+            return args[0]
         new = rebuilt(node, args, visit)
         if not new.op.composite:
             return new

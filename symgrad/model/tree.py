@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from symgrad.emit.literals import quoted
+from symgrad.errors import DeclarationError
 
-__all__ = ["Tree", "flatten", "labels", "restored", "source", "unflatten"]
+__all__ = ["Tree", "flatten", "flatten_like", "labels", "restored", "source", "unflatten"]
 
 #: None for a leaf, else (container type, keys or None, subtrees)
 Tree = Any
@@ -36,6 +37,31 @@ def flatten(structure: Any) -> tuple[list[Any], Tree]:
         leaves += below
         trees.append(tree)
     return leaves, (type(structure), keys, tuple(trees))
+
+
+def flatten_like(given: Any, tree: Tree) -> list[Any]:
+    """The leaves of `given` down to where `tree` has its own: a list there is an array.
+
+    Raises
+    ------
+    DeclarationError
+        If keys or lengths differ.
+    """
+    if tree is None:
+        return [given]
+    _, keys, trees = tree
+    if keys is not None:
+        if not isinstance(given, dict) or set(given) != set(keys):
+            raise DeclarationError(f"expected a dict with the keys {list(keys)}; got {given!r}")
+        parts = [given[k] for k in keys]
+    else:
+        if not isinstance(given, (list, tuple)) or len(given) != len(trees):
+            raise DeclarationError(f"expected {len(trees)} items in a list or tuple; got {given!r}")
+        parts = list(given)
+    leaves: list[Any] = []
+    for part, below in zip(parts, trees, strict=True):
+        leaves += flatten_like(part, below)
+    return leaves
 
 
 def unflatten(tree: Tree, leaves: Sequence[Any]) -> Any:

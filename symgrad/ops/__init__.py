@@ -6,6 +6,8 @@ FAMILIES = (
     "leaf",
     "item",
     "loop",
+    "sparse",
+    "custom",
     "arithmetic",
     "cast",
     "transpose",
