@@ -143,7 +143,8 @@ def lower(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
 
     def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
         if node.op is ITEM and args[0].op is CUSTOM:
-            return inlined(args[0])[node.attrs["part"]]
+            found: Expr = inlined(args[0])[node.attrs["part"]]
+            return found
         if node.op is IMPLICIT:
             return args[0]
         new = rebuilt(node, args, visit)
