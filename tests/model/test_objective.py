@@ -106,7 +106,8 @@ def test_names_bounds_and_constraints() -> None:
     np.testing.assert_allclose(found.x, other.x, rtol=1e-12, atol=1e-12)
     assert found.nit == other.nit
     made = objective.unpack(found.x)
-    np.testing.assert_allclose(made["p"], at[:2] / np.hypot(2, 1), atol=1e-4)
+    # as near as the barrier of trust-constr lets it come
+    np.testing.assert_allclose(made["p"], at[:2] / np.hypot(2, 1), atol=1e-3)
     np.testing.assert_allclose(made["q"], 0, atol=1e-8)
     bounds = objective.bounds({"p": (0.0, [1.5, None])})
     np.testing.assert_array_equal(bounds.ub, [1.5, np.inf, np.inf])
