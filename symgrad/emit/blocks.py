@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from symgrad.emit.literals import typed
 from symgrad.emit.names import safe
+from symgrad.emit.scalars import converted, number_source
 from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ops.loop import LOOP, Parts, trips
 from symgrad.plan.names import given_name
 from symgrad.plan.program import Block, Compute, Program
+from symgrad.plan.scalars import is_number
 
 if TYPE_CHECKING:
     from symgrad.emit.printer import Printer
@@ -101,13 +103,6 @@ def _target(printer: Printer, item: Expr | None, inside: str) -> str:
     return name
 
 
-def _start(printer: Printer, value: Expr) -> str:
-    """The source of a first carry: a NumPy number, as later ones are."""
-    if not value.shape and (value.op is LITERAL or value.op is SIZE):
-        return typed(value, strict=True).text
-    return printer.code(value).text
-
-
 class _LoopPrinter:
     """Prints one loop."""
 
@@ -119,6 +114,30 @@ class _LoopPrinter:
         self.body = block.programs["body"]
         self.graph = self.body.entry.graph
         self.stacks: list[str] = []
+        #: written in Python's own arithmetic, inside of what is not
+        self.scalar = block.scalar
+        self.before: list[str] = []
+        self.crosses = self.scalar and not printer.program.scalar
+
+    def _start(self, value: Expr) -> str:
+        """The source of a first carry: a number of the kind that later ones are."""
+        if not value.shape and (value.op is LITERAL or value.op is SIZE):
+            return (number_source(value) if self.scalar else typed(value, strict=True)).text
+        text = self.outer.code(value).text
+        return converted(text, value.dtype) if self.crosses else text
+
+    def _consts(self) -> dict[Expr, Code]:
+        """What the body calls what is outside; where it works on numbers, Python's."""
+        names = _names_of(self.outer, self.parts.const, self.parts.consts)
+        if not self.crosses:
+            return names
+        for p, code in names.items():
+            if is_number(p):
+                base = re.sub(r"_\d+$", "", safe(_simple(str(p.attrs["name"]))))
+                name = self.outer.namer.fresh(base)
+                self.outer.line(f"{name} = {converted(code.text, p.dtype)}", indent=self.indent)
+                names[p] = Code(name)
+        return names
 
     def _inside(self, i: int) -> str:
         value = self.parts.y[i]
@@ -129,8 +148,8 @@ class _LoopPrinter:
 
     def run(self) -> None:
         p, parts = self.outer, self.parts
-        consts = _names_of(p, parts.const, parts.consts)
-        starts = [_start(p, arg) for arg in parts.init]
+        consts = self._consts()
+        starts = [self._start(arg) for arg in parts.init]
         carries = []
         for i, c in enumerate(parts.carry):
             name = _target(p, self.block.parts[i], self._name(parts.new[i], c))
@@ -144,13 +163,15 @@ class _LoopPrinter:
         index = p.index() if counts else "_"
         inner.enclosing = (*p.enclosing, index)
         self._statements(inner, index, carries)
+        for line in self.before:
+            p.line(line, indent=self.indent)
         for name, start in zip(carries, starts, strict=True):
             p.wrapped(f"{name} = ", start, "", self.indent)
         for name, y in zip(self.stacks, parts.y, strict=True):
             p.line(f"{name} = {self._empty(y)}", indent=self.indent)
         self._head(index, carries, consts)
         _indented(p, inner.lines or ["    pass"], self.indent)
-        self._after(self.stacks)
+        self._after(carries)
 
     # ---- what comes before, and the head
 
@@ -170,7 +191,7 @@ class _LoopPrinter:
         length = self.node.attrs["length"]
         if self.test is not None:
             return "[]"
-        if trips(y.shape):
+        if trips(y.shape) or (self.scalar and is_number(y)):
             return f"[None] * ({length})"
         dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
         kind = "" if dtype == "float64" else f", np.{dtype}"
@@ -228,11 +249,18 @@ class _LoopPrinter:
         self._assign(inner, changed)
 
     def _element(self, inner: Printer, index: str, x: Expr, xs: Expr) -> None:
+        source = self.outer.code(xs).at(13)
+        if self.scalar and is_number(x):
+            listed = self.outer.namer.fresh(
+                f"{safe(source) if source.isidentifier() else 'xs'}_list"
+            )
+            self.before.append(f"{listed} = {source}.tolist()")
+            source = listed
         base = safe(_simple(str(x.attrs["name"])))
         name = base if base not in inner.namer.taken else inner.namer.fresh(f"{base}_{index}")
         inner.namer.taken.add(name)
         inner.bind(x, Code(name))
-        inner.line(f"{name} = {self.outer.code(xs).at(13)}[{index}]")
+        inner.line(f"{name} = {source}[{index}]")
         if trips(x.shape):  # the stack of a loop inside, at this step
             inner.line(f"{x.shape[0]} = len({name})")
 
@@ -282,20 +310,24 @@ class _LoopPrinter:
 
     # ---- what comes after
 
-    def _after(self, stacks: list[str]) -> None:
-        if self.test is None:
-            return
-        length = self.node.attrs["length"]
-        for i, (name, y) in enumerate(zip(stacks, self.parts.y, strict=True)):
-            if not i:
-                self.outer.line(f"{length} = len({name})", indent=self.indent)
+    def _after(self, carries: list[str]) -> None:
+        p, length = self.outer, self.node.attrs["length"]
+        listed = self.test is not None or self.scalar
+        for i, (name, y) in enumerate(zip(self.stacks, self.parts.y, strict=True)):
+            if self.test is not None and not i:
+                p.line(f"{length} = len({name})", indent=self.indent)
             if trips(y.shape):
                 continue  # a list of stacks, each as high as its loop went round
-            dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
-            shape = format_shape((length, *y.shape))
-            self.outer.line(
-                f"{name} = np.array({name}, np.{dtype}).reshape({shape})", indent=self.indent
-            )
+            if listed and (self.test is not None or is_number(y)):
+                dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
+                text = f"np.array({name}, np.{dtype})"
+                if y.shape:
+                    text += f".reshape({format_shape((length, *y.shape))})"
+                p.line(f"{name} = {text}", indent=self.indent)
+        for item, name, c in zip(self.block.parts, carries, self.parts.carry, strict=False):
+            if self.crosses and item is not None:
+                dtype = "bool_" if c.dtype.kind == "b" else c.dtype.name
+                p.line(f"{name} = np.{dtype}({name})", indent=self.indent)
 
 
 def _branch(printer: Printer, block: Block, indent: int) -> None:

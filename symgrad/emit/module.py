@@ -18,6 +18,7 @@ from symgrad.emit.blocks import with_trips_named
 from symgrad.emit.literals import quoted
 from symgrad.emit.names import safe
 from symgrad.emit.printer import Context, Printer
+from symgrad.emit.scalars import converted, scalar_names
 from symgrad.emit.signature import Signature
 from symgrad.errors import CompileError
 from symgrad.ir.aval import format_shape
@@ -27,6 +28,7 @@ from symgrad.ir.node import LITERAL, Expr
 from symgrad.ir.op import OPS, Op
 from symgrad.ir.size import Dim, Size, symbols_in
 from symgrad.plan.program import Entry, Loop, Program
+from symgrad.plan.scalars import is_number
 
 __all__ = [
     "EntrySource",
@@ -135,11 +137,12 @@ def leaf_names(leaves: Iterable[Expr], declared: Graph) -> dict[Expr, str]:
     return names
 
 
-def _context(entry: Entry, names: dict[Expr, str]) -> Context:
+def _context(entry: Entry, names: dict[Expr, str], numbers: set[str]) -> Context:
     symbols = symbols_in(*[node.shape for node in entry.nodes()])
     # the kernels of every op that could be called, and what is imported, keep their names
     kernels = {k.__name__ for node in entry.nodes() for k in node.op.prelude_of(node)}
     kernels.update(name for node in entry.nodes() for name in _imported_names(node.op))
+    kernels |= numbers
     reserved = {*_BASE_RESERVED, *kernels, *_slot_names(entry.slots)}
     context = Context(reserved, leaf_names=dict(names))
     for symbol in sorted(symbols & (context.reserved | set(dir(builtins)))):
@@ -191,7 +194,7 @@ def print_entry(
         The caller's dictionaries are updated in place.
     """
     entry = program.entry
-    context = _context(entry, names)
+    context = _context(entry, names, scalar_names(program))
     context.reserved |= context.sizes
     signature = Signature(entry, context)
     helpers: dict[str, str] = {}
@@ -228,6 +231,11 @@ def print_entry(
         body.append("key = _key(rng)")
     if program.buffers:
         _workspace(program, context, helpers, body)
+    if program.scalar:
+        for x in entry.inputs:
+            if not x.shape and is_number(x):
+                name = context.leaf_names[x]
+                body.append(f"{name} = {converted(name, x.dtype)}")
     printer = Printer(program, context, debug)
     lines = ["    " + line for line in body]
     statements = printer.statements()
@@ -238,6 +246,8 @@ def print_entry(
     def source_of(label: str) -> str:
         node = entry.graph.outputs[label]
         code = printer.code(node).text
+        if program.scalar:
+            return f"np.{_numpy_name(node.dtype)}({code})"
         return f"np.array({code})" if label in program.copies else code
 
     before = len(printer.lines)
@@ -265,6 +275,10 @@ def print_entry(
         context.imports,
         {str(x.attrs["name"]): context.leaf_names[x] for x in entry.inputs},
     )
+
+
+def _numpy_name(dtype: np.dtype[Any]) -> str:
+    return "bool_" if dtype.kind == "b" else dtype.name
 
 
 def _forget_unused(lines: list[str], sizes: set[str]) -> None:
@@ -417,6 +431,8 @@ def runtime_source(
     if "_kept" in used:
         imports.insert(0, "import threading\n")
     body = "\n\n\n".join(parts)
+    if re.search(r"\bmath\.", body) or any(re.search(r"\bmath\.", e.text) for e in entries):
+        imports.insert(0, "import math\n")
     if "base64." in body:
         imports.insert(0, "import base64")
     blank = "\n\n\n" if body.startswith(("class ", "def ", "@")) else "\n\n"

@@ -13,6 +13,7 @@ import numpy as np
 from symgrad.emit.blocks import print_block
 from symgrad.emit.literals import array_source, one_line, typed, weak
 from symgrad.emit.names import Namer, safe
+from symgrad.emit.scalars import number_source, scalar_code
 from symgrad.emit.wrapping import filled, split
 from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
@@ -173,7 +174,9 @@ class Printer:
         found = self.codes.get(node)
         if found is not None:
             return found
-        if node.op is LITERAL:
+        if self.program.scalar and _is_number(node):
+            code = number_source(node)
+        elif node.op is LITERAL:
             code = Code(self.context.constant(node)) if node.shape else typed(node)
         elif node.op is SIZE:
             code = typed(node)
@@ -186,6 +189,14 @@ class Printer:
 
     def expression(self, node: Expr) -> Code:
         """The source of the operation itself."""
+        if self.program.scalar:
+            args = [self.code(arg) for arg in node.args]
+            code, kernels = scalar_code(node, args, lambda: self._by_numpy(node))
+            self.context.kernels.update({k.__name__: k for k in kernels})
+            return code
+        return self._by_numpy(node)
+
+    def _by_numpy(self, node: Expr) -> Code:
         self.context.needs(node)
         if node in self.entry.draws:
             self.context.use("_draw")

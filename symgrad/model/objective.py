@@ -273,8 +273,8 @@ class Objective:
 def _or_else(limit: Any, unbounded: float) -> Array:
     """A limit, or an array of them, with infinity for None."""
     array = np.array(limit, object)
-    array[np.equal(array, None)] = unbounded
-    return array.astype(float)
+    flat = [unbounded if one is None else float(one) for one in array.flat]
+    return np.array(flat).reshape(array.shape)
 
 
 def _static(leaf: Expr, sizes: Mapping[str, int]) -> tuple[int, ...]:

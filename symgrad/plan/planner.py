@@ -17,6 +17,7 @@ from symgrad.ops.loop import BRANCH, LOOP, trips
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
+from symgrad.plan.scalars import is_scalar_program
 
 __all__ = ["plan"]
 
@@ -226,9 +227,17 @@ class _Planner:
         program = Program(
             self.entry, statements, self.materialised, self.buffers, self.copies, self.kept
         )
+        program.scalar = self._is_scalar()
         if start is not None:
             roll(program, self.entry.groups, start)
         return program
+
+    def _is_scalar(self) -> bool:
+        """Whether it is written in Python's own arithmetic."""
+        entry = self.entry
+        if not self.kept or entry.commits or entry.params or entry.states or entry.residuals:
+            return False
+        return is_scalar_program(self.order, entry.inputs)
 
     def _count_reads(self) -> None:
         for node in self.order:

@@ -9,8 +9,9 @@ import numpy as np
 
 from symgrad.ir.graph import Graph
 from symgrad.ir.node import Check, Expr
-from symgrad.ir.region import everything
+from symgrad.ir.region import everything, regions
 from symgrad.ir.size import Size
+from symgrad.plan.scalars import is_number
 
 __all__ = ["Block", "Buffer", "Commit", "Compute", "Entry", "Loop", "Program", "Section"]
 
@@ -114,6 +115,12 @@ class Block:
         """What the statement gives a name."""
         return [part for part in self.parts if part is not None]
 
+    @property
+    def scalar(self) -> bool:
+        """Whether all of its programs are such of numbers, and it carries and gives numbers."""
+        results = [out for _, region in regions(self.node) for out in region.outputs]
+        return all(p.scalar for p in self.programs.values()) and all(map(is_number, results))
+
 
 @dataclass
 class Section:
@@ -155,3 +162,5 @@ class Program:
     buffers: list[Buffer]
     copies: set[str]
     kept: bool
+    #: all that is computed are numbers: written in Python's own arithmetic
+    scalar: bool = False
