@@ -1,4 +1,4 @@
-"""Derivatives of branches: a branch between the derivatives of both sides."""
+"""Derivatives of branches and checkpoints: the same of the derivatives of their sides."""
 
 from __future__ import annotations
 
@@ -10,28 +10,35 @@ from symgrad.autodiff.loops import mirror, row, spread, zeros_like
 from symgrad.autodiff.reverse import cotangents, depends
 from symgrad.ir import provenance
 from symgrad.ir.graph import topological
-from symgrad.ir.node import Expr, make
+from symgrad.ir.node import Expr, literal, make
 from symgrad.ir.op import FUNCTIONS
-from symgrad.ir.region import Region
+from symgrad.ir.region import Region, bound, regions
 from symgrad.ops.item import items
 from symgrad.ops.loop import BRANCH, rules
 
 
 def _sides(node: Expr) -> list[Region]:
-    return [node.attrs["then"], node.attrs["otherwise"]]
+    return [region for _, region in regions(node)]
 
 
-def branch(pred: Expr, args: Sequence[Expr], then: Region, otherwise: Region) -> tuple[Expr, ...]:
-    """The results of one of two regions of the same parameters."""
-    return items(make(BRANCH, (pred, *args), {"then": then, "otherwise": otherwise}))
+def _operands(node: Expr) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+    """The condition, if there is one, and what the sides are given."""
+    count = 1 if node.op is BRANCH else 0
+    return node.args[:count], node.args[count:]
+
+
+def _rebuilt(node: Expr, args: Sequence[Expr], sides: Sequence[Region]) -> Expr:
+    """The same choice between other sides."""
+    keys = [key for key, _ in regions(node)]
+    return make(node.op, (*_operands(node)[0], *args), dict(zip(keys, sides, strict=True)))
 
 
 def _cond_vjp(node: Expr, cts: Sequence[Expr | None], needs: tuple[bool, ...]) -> list[Expr | None]:
-    pred, *args = node.args
+    lead, args = _operands(node)
     given = [(i, ct) for i, ct in enumerate(cts) if ct is not None]
-    wanted = [i for i, need in enumerate(needs[1:]) if need]
+    wanted = [i for i, need in enumerate(needs[len(lead) :]) if need]
     grads: list[list[Expr | None]] = []
-    regions = []
+    sides = []
     for side in _sides(node):
         seeds = [mirror("d", side.outputs[i]) for i, _ in given]
         wrt = [side.parameters[i] for i in wanted]
@@ -42,27 +49,27 @@ def _cond_vjp(node: Expr, cts: Sequence[Expr | None], needs: tuple[bool, ...]) -
         with provenance.quiet():
             found = cotangents([o for o, _ in alive], [s for _, s in alive], wrt, leaves=True)
         grads.append(found)
-        regions.append((side, seeds))
+        sides.append((side, seeds))
     some = [k for k in range(len(wanted)) if any(found[k] is not None for found in grads)]
     if not some:
         return [None] * len(node.args)
     made = []
-    for (side, seeds), found in zip(regions, grads, strict=True):
+    for (side, seeds), found in zip(sides, grads, strict=True):
         outputs = []
         for k in some:
             ct = found[k]
             outputs.append(zeros_like(args[wanted[k]]) if ct is None else ct)
         made.append(Region([*side.parameters, *seeds], outputs))
-    results = branch(pred, [*args, *[ct for _, ct in given]], *made)
+    results = items(_rebuilt(node, [*args, *[ct for _, ct in given]], made))
     out: list[Expr | None] = [None] * len(node.args)
     for k, ct in zip(some, results, strict=True):
-        out[1 + wanted[k]] = ct
+        out[len(lead) + wanted[k]] = ct
     return out
 
 
 def _cond_jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> tuple[Expr | None, ...]:
-    pred, *args = node.args
-    moving = [(i, t) for i, t in enumerate(tangents[1:]) if t is not None]
+    lead, args = _operands(node)
+    moving = [(i, t) for i, t in enumerate(tangents[len(lead) :]) if t is not None]
     found = []
     for side in _sides(node):
         wrt = [side.parameters[i] for i, _ in moving]
@@ -80,34 +87,38 @@ def _cond_jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> tuple[Expr | Non
             t = moved[i]
             outputs.append(zeros_like(side.outputs[i]) if t is None else t)
         made.append(Region([*side.parameters, *mirrors], outputs))
-    results = dict(zip(some, branch(pred, [*args, *[t for _, t in moving]], *made), strict=True))
+    whole = _rebuilt(node, [*args, *[t for _, t in moving]], made)
+    results = dict(zip(some, items(whole), strict=True))
     return tuple([results.get(i) for i in range(count)])
 
 
 def _cond_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
-    pred, *rest = args
+    lead = len(_operands(node)[0])
+    rest = args[lead:]
     size = next(arg.shape[0] for arg, flag in zip(args, batched, strict=True) if flag)
     made = []
     for side in _sides(node):
         rows = {
-            p: row(p, size) for p, flag in zip(side.parameters, batched[1:], strict=True) if flag
+            p: row(p, size) for p, flag in zip(side.parameters, batched[lead:], strict=True) if flag
         }
         own = [rows.get(p, p) for p in side.parameters]
         made.append((own, batch_outputs(side.outputs, rows)))
-    apart = batched[0]
+    apart = lead == 1 and batched[0]
     count = len(made[0][1])
-    regions = []
+    sides = []
     for own, outputs in made:
         values = []
         for i in range(count):
             value, flag = outputs[i]
             whole = apart or any(other[i][1] for _, other in made)
             values.append(spread(value, size) if whole and not flag else value)
-        regions.append(Region(own, values))
+        sides.append(Region(own, values))
     if not apart:
-        return make(BRANCH, args, {"then": regions[0], "otherwise": regions[1]})
+        keys = [key for key, _ in regions(node)]
+        return make(node.op, args, dict(zip(keys, sides, strict=True)))
+    pred = args[0]
     # a choice for each example: both sides are computed, and the elements chosen
-    then, otherwise = (region.on(rest) for region in regions)
+    then, otherwise = (side.on(rest) for side in sides)
     chosen = []
     for a, b in zip(then, otherwise, strict=True):
         shape = (*pred.shape, *(1,) * (a.ndim - pred.ndim))
@@ -117,14 +128,13 @@ def _cond_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -
 
 def _as_one(values: Sequence[Expr]) -> Expr:
     """A node that gives several values: a branch whose sides are the same."""
-    from symgrad.ir.node import literal
-    from symgrad.ir.region import bound
-
     own = [bound(v.name or v.op.name, v.shape, v.dtype) for v in values]
     same = Region(own, own)
     return make(BRANCH, (literal(True), *values), {"then": same, "otherwise": same})
 
 
-rules["cond", "vjp"] = _cond_vjp
-rules["cond", "jvp"] = _cond_jvp
-rules["cond", "batch"] = _cond_batch
+for name in ("cond", "checkpoint"):
+    rules[name, "vjp"] = _cond_vjp
+    rules[name, "jvp"] = _cond_jvp
+    rules[name, "batch"] = _cond_batch
+    rules[name, "item"] = rules["loop", "item"]

@@ -329,4 +329,4 @@ def _unbatched(whole: Expr, node: Expr) -> tuple[Expr, bool]:
 rules["loop", "vjp"] = _loop_vjp
 rules["loop", "jvp"] = _loop_jvp
 rules["loop", "batch"] = _loop_batch
-rules["loop", "item"] = rules["cond", "item"] = _unbatched
+rules["loop", "item"] = _unbatched

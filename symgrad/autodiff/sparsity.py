@@ -7,7 +7,9 @@ running it on their numbers; so there is no rule to write for it.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,11 @@ from symgrad.errors import DeclarationError
 from symgrad.ir.aval import Avals
 from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr
+from symgrad.ir.region import regions
 from symgrad.ir.size import Dim, symbols_in
 from symgrad.ops.interpret import evaluate_node
 from symgrad.ops.item import ITEM
-from symgrad.ops.loop import BRANCH, LOOP, Parts
+from symgrad.ops.loop import BRANCH, CHECKPOINT, LOOP, Parts
 
 __all__ = ["dependencies", "pattern"]
 
@@ -89,7 +92,7 @@ class _Tracer:
         args = [sets[arg] for arg in node.args]
         if node.op is LOOP:
             return self.loop(node, args)
-        if node.op is BRANCH:
+        if node.op in (BRANCH, CHECKPOINT):
             return self.branch(node, args)
         several = isinstance(node.aval, Avals)
         if not several and (not args or node.dtype.kind not in "fc" or node.closed):
@@ -287,12 +290,12 @@ class _Tracer:
         return [*carry, *stacked]
 
     def branch(self, node: Expr, args: Sequence[Sets]) -> list[Any]:
+        given = args[1:] if node.op is BRANCH else args
         found = []
-        for key in ("then", "otherwise"):
-            region = node.attrs[key]
-            known = dict(zip(region.parameters, args[1:], strict=True))
+        for _, region in regions(node):
+            known = dict(zip(region.parameters, given, strict=True))
             found.append(self.run(region.outputs, known))
-        return [_as_sets(a | b) for a, b in zip(*found, strict=True)]
+        return [_as_sets(reduce(operator.or_, sides)) for sides in zip(*found, strict=True)]
 
 
 def _filled(shape: tuple[int, ...], value: int) -> Sets:

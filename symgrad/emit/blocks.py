@@ -13,7 +13,8 @@ from symgrad.emit.scalars import converted, number_source
 from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
-from symgrad.ops.loop import LOOP, Parts, trips
+from symgrad.ir.region import regions
+from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
 from symgrad.plan.names import given_name
 from symgrad.plan.program import Block, Compute, Program
 from symgrad.plan.scalars import is_number
@@ -331,27 +332,32 @@ class _LoopPrinter:
 
 
 def _branch(printer: Printer, block: Block, indent: int) -> None:
+    """A branch; or a checkpoint, which has one side and no condition."""
     node = block.node
+    is_branch = node.op is BRANCH
+    args = node.args[1:] if is_branch else node.args
     graph = printer.entry.graph
     names: list[str | None] = []
-    then = node.attrs["then"]
-    for item, out in zip(block.parts, then.outputs, strict=True):
+    key, first = next(iter(regions(node)))
+    for item, out in zip(block.parts, first.outputs, strict=True):
         if item is None:
             names.append(None)
             continue
-        inside = block.programs["then"].entry.graph
+        inside = block.programs[key].entry.graph
         base = given_name(graph, item) or given_name(inside, out) or "t"
         names.append(_target(printer, item, _simple(base)))
-    printer.wrapped("if ", printer.code(node.args[0]).text, "", indent, end=":")
+    if is_branch:
+        printer.wrapped("if ", printer.code(node.args[0]).text, "", indent, end=":")
     for key, program in block.programs.items():
         region = node.attrs[key]
         if key == "otherwise":
             printer.line("else:", indent=indent)
         inner = printer.nested(program)
-        for p, code in _names_of(printer, region.parameters, node.args[1:]).items():
+        for p, code in _names_of(printer, region.parameters, args).items():
             inner.bind(p, code)
         inner.statements()
         for name, out in zip(names, region.outputs, strict=True):
             if name is not None:
                 inner.wrapped(f"{name} = ", inner.code(out).text, "", 1)
-        _indented(printer, inner.lines or ["    pass"], indent)
+        depth = indent if is_branch else indent - 1
+        _indented(printer, inner.lines or ["    pass"], depth)

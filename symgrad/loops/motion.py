@@ -159,7 +159,8 @@ def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
         term = b if a is c else a if b is c else None
         if term is None or term.aval != c.aval:
             continue
-        if term.op.name == "matmul" and all(arg.ndim == 2 for arg in term.args):
+        product = term.op.name == "matmul" and all(arg.ndim == 2 for arg in term.args)
+        if product or _outer(term) is not None:
             summed[i] = (term, c)
         elif term.op.name == "sum":
             plain[i] = (term, c)
@@ -174,7 +175,8 @@ def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
         return None
     wanted: dict[Expr, None] = dict.fromkeys(mapped.values())
     for term, _ in summed.values():
-        left, right = term.args
+        outer = _outer(term)
+        left, right = term.args if outer is None else outer
         wanted.setdefault(left.args[0] if left.op.name == "transpose" else left)
         wanted.setdefault(right)
     for i, (term, c) in plain.items():
@@ -212,6 +214,17 @@ def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
     return results
 
 
+def _outer(term: Expr) -> tuple[Expr, Expr] | None:
+    """The vectors of an outer product, ``a[:, None] * b[None]``."""
+    if term.op.name != "multiply" or term.ndim != 2:
+        return None
+    found = {}
+    for arg in term.args:
+        if arg.op.name == "expand_dims" and arg.args[0].ndim == 1:
+            found[tuple(arg.attrs["axis"])] = arg.args[0]
+    return (found[1,], found[0,]) if {(1,), (0,)} == set(found) else None
+
+
 def _is_zero(x: Expr) -> bool:
     if x.op is LITERAL:
         return not x.attrs["value"].array.any()
@@ -225,6 +238,9 @@ def _of_all_steps(term: Expr, stacks: dict[Expr, Expr], length: Size) -> Expr:
         axes = (0, *[axis + 1 for axis in term.attrs["axis"]])
         found: Expr = FUNCTIONS["sum"](x, axis=axes, keepdims=False)
         return found if found.shape == term.shape else found.reshape(*term.shape)
+    outer = _outer(term)
+    if outer is not None:  # sum_t a_t b_t' = [a_1 a_2 ...] [b_1 b_2 ...]'
+        return stacks[outer[0]].T @ stacks[outer[1]]
     left, right = term.args
     flipped = left.op.name == "transpose"
     a, b = stacks[left.args[0] if flipped else left], stacks[right]

@@ -12,7 +12,7 @@ from symgrad.ir.region import Region, keep_origins, regions, with_regions
 from symgrad.loops.merge import merged
 from symgrad.loops.motion import relieved
 from symgrad.ops.item import ITEM, items
-from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
+from symgrad.ops.loop import BLOCKS, BRANCH, LOOP, Parts, trips
 
 __all__ = ["Results", "tidy"]
 
@@ -59,7 +59,7 @@ def _tidied(outputs: list[Expr], done: Counter[str], graph: Graph) -> list[Expr]
             return region if same else Region(region.parameters, inner)
 
         made = make(node.op, args, with_regions(node, change))
-        if node.op is not LOOP and node.op is not BRANCH:
+        if node.op not in BLOCKS:
             return made
         found = (_loop if node.op is LOOP else _branch)(made, read.get(node, set()), done)
         if found is not None:
@@ -161,10 +161,11 @@ def _loop(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
 
 def _branch(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
     """A branch without what is not read; one side alone where the condition is known."""
-    sides = [node.attrs["then"], node.attrs["otherwise"]]
-    pred, *args = node.args
-    if pred.op is LITERAL:
-        side = sides[0] if bool(pred.attrs["value"].array) else sides[1]
+    keys, sides = zip(*regions(node), strict=True)
+    count = 1 if node.op is BRANCH else 0
+    lead, args = node.args[:count], node.args[count:]
+    if lead and lead[0].op is LITERAL:
+        side = sides[0] if bool(lead[0].attrs["value"].array) else sides[1]
         return dict(enumerate(side.on(args)))
     alive = sorted(read)
     parameters = sides[0].parameters
@@ -179,14 +180,11 @@ def _branch(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
                 fate[p] = parameters[common.setdefault(arg, i)]
         made.append(substitute([side.outputs[i] for i in alive], fate))
         keep_origins(fate)
-    used = set(topological([*made[0], *made[1]]))
+    used = set(topological([out for outputs in made for out in outputs]))
     kept = [(arg, parameters[i]) for arg, i in common.items() if parameters[i] in used]
     own = [p for _, p in kept]
-    whole = make(
-        BRANCH,
-        (pred, *[arg for arg, _ in kept]),
-        {"then": Region(own, made[0]), "otherwise": Region(own, made[1])},
-    )
+    bodies = [Region(own, outputs) for outputs in made]
+    whole = make(node.op, (*lead, *[arg for arg, _ in kept]), dict(zip(keys, bodies, strict=True)))
     if whole is node:
         return None
     return dict(zip(alive, items(whole), strict=True))

@@ -19,6 +19,7 @@ from symgrad.ir.recording import recording
 from symgrad.ir.region import Region, bound, close, keep_origins
 from symgrad.ir.size import Size, as_size
 from symgrad.model import tree as trees
+from symgrad.model.chunks import chunk_length, in_chunks
 from symgrad.ops.draws import Draw
 from symgrad.ops.item import items
 from symgrad.ops.leaf import BOUND
@@ -202,6 +203,7 @@ def scan(
     xs: Any = None,
     length: Any = None,
     reverse: bool = False,
+    memory: int | str | None = None,
 ) -> tuple[Any, Any]:
     """Repeat a step over the first axis of sequences, carrying a state.
 
@@ -221,6 +223,10 @@ def scan(
         The number of steps, where there are no `xs`.
     reverse : bool
         From the last element to the first; ``y[t]`` stays at the place of ``x[t]``.
+    memory : int, ``"sqrt"`` or None
+        What reverse mode may keep: all that it needs of each step (None); or the carry at some
+        steps alone, from which the others are computed again, ``"sqrt"`` for as few as the
+        square root of the length, an int for as many as fit in so many bytes.
 
     Returns
     -------
@@ -273,7 +279,11 @@ def scan(
     if not new and not y:
         raise DeclarationError("scan: the function carries nothing and gives nothing")
     region, captured = close([*own, *elements], [*new, *y])
-    made = loop(carry, sequences, captured, region, steps, bool(reverse))
+    chunk = chunk_length(region, len(new), steps, memory)
+    if chunk is None:
+        made = loop(carry, sequences, captured, region, steps, bool(reverse))
+    else:
+        made = in_chunks(carry, sequences, captured, region, steps, bool(reverse), chunk)
     _placed(made, [len(new), len(y)])
     return start.of(made[: len(new)]), ys.of(made[len(new) :])
 

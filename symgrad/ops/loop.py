@@ -17,7 +17,18 @@ from symgrad.ir.region import Region, fingerprint
 from symgrad.ir.size import Size, dim, symbols_in
 from symgrad.ops.item import items
 
-__all__ = ["BRANCH", "LOOP", "Loop", "Parts", "loop", "named_trips", "rules", "trips"]
+__all__ = [
+    "BLOCKS",
+    "BRANCH",
+    "CHECKPOINT",
+    "LOOP",
+    "Loop",
+    "Parts",
+    "loop",
+    "named_trips",
+    "rules",
+    "trips",
+]
 
 #: (op's name, what is wanted) -> how it is made; set by `symgrad.autodiff.loops`
 rules: dict[tuple[str, str], Callable[..., Any]] = {}
@@ -154,6 +165,17 @@ class Branch(Structured):
         return Avals.of(*made)
 
 
+@register
+class Checkpoint(Structured):
+    """A computation of which nothing is kept for backward: it is done again there."""
+
+    name = "checkpoint"
+
+    def aval(self, *args: Aval, body: Region) -> Aval:
+        _require_alike("checkpoint", args, body)
+        return Avals.of(*[out.aval for out in body.outputs])
+
+
 def _require_alike(what: str, args: Sequence[Aval], region: Region) -> None:
     have = [p.aval for p in region.parameters]
     if list(args) != have:
@@ -163,7 +185,10 @@ def _require_alike(what: str, args: Sequence[Aval], region: Region) -> None:
         )
 
 
-LOOP, BRANCH = OPS["loop"], OPS["cond"]
+LOOP, BRANCH, CHECKPOINT = OPS["loop"], OPS["cond"], OPS["checkpoint"]
+
+#: what becomes a block of statements
+BLOCKS = (LOOP, BRANCH, CHECKPOINT)
 
 
 def loop(

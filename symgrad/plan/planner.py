@@ -13,7 +13,7 @@ from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.op import Op
 from symgrad.ir.region import regions
 from symgrad.ops.item import ITEM
-from symgrad.ops.loop import BRANCH, LOOP, trips
+from symgrad.ops.loop import BLOCKS, BRANCH, LOOP, trips
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
@@ -107,8 +107,8 @@ class _Planner:
         for node in self.order:
             if node.op is LOOP:
                 self.fed.update(node.args[node.attrs["carries"] :])
-            elif node.op is BRANCH:
-                self.fed.update(node.args[1:])
+            elif node.op in BLOCKS:
+                self.fed.update(node.args[1 if node.op is BRANCH else 0 :])
 
     # ---- which nodes get a statement
 
@@ -170,7 +170,7 @@ class _Planner:
                 self.storage[node] = found
                 return found
         # what a loop gives may be what it was given, or an element of it
-        external = external or (node.op is ITEM and node.args[0].op in (LOOP, BRANCH))
+        external = external or (node.op is ITEM and node.args[0].op in BLOCKS)
         found = _Storage(node, external or node.op.read_only)
         self.storage[node] = found
         return found
@@ -204,7 +204,7 @@ class _Planner:
                 self.statements.append(Section("", False, "update"))
                 start = len(self.statements)
             scope = None if start is not None else scope_of(self.graph, node)
-            if node.op in (LOOP, BRANCH):
+            if node.op in BLOCKS:
                 block, here = self._block(node)
                 if here is not None and here != section and start is None:
                     section = here

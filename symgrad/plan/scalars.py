@@ -9,7 +9,7 @@ import numpy as np
 from symgrad.ir.aval import Avals
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ops.item import ITEM
-from symgrad.ops.loop import BRANCH, LOOP
+from symgrad.ops.loop import BLOCKS
 
 __all__ = ["PLAIN", "is_number", "is_scalar_program"]
 
@@ -98,12 +98,12 @@ def is_scalar_program(order: Iterable[Expr], leaves: Iterable[Expr]) -> bool:
             if node.shape or node.dtype not in _DTYPES:
                 return False
             continue
-        if node.op in (LOOP, BRANCH):
+        if node.op in BLOCKS:
             continue
         if not is_number(node):
             return False
         if node.op is ITEM:
-            if node.args[0].op not in (LOOP, BRANCH):
+            if node.args[0].op not in BLOCKS:
                 return False
             continue
         if node.op.identity or node.op.updates:

@@ -1,5 +1,6 @@
 """Loops and branches: values and derivatives in all modes, against finite differences."""
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -327,6 +328,52 @@ def test_equal_loops_are_one() -> None:
     other = sg.scan(lambda total, item: (total + item * 2, total), 0.0, x)
     assert one[0] is other[0]
     assert one[1] is other[1]
+
+
+# ---------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("length", [3, 10, 16, "T"])
+def test_what_is_computed_again_is_the_same(length: Any, reverse: bool) -> None:
+    x, W = sg.input("x", (length, 3)), sg.input("W", (3, 3))
+    n = 70 if length == "T" else length
+    rng = np.random.default_rng(0)
+    data, weights = rng.normal(size=(n, 3)), rng.normal(size=(3, 3))
+
+    def step(h: Any, v: Any) -> Any:
+        return np.tanh(h @ W + v), h * h
+
+    found = []
+    for memory in (None, "sqrt"):
+        h, ys = sg.scan(step, sg.zeros(3), x, reverse=reverse, memory=memory)
+        loss = (h**2).sum() + (ys**2).sum()
+        outputs = [loss, *sg.grad(loss, [x, W]), sg.hvp(loss, W, np.ones((3, 3)))]
+        found.append(
+            sg.function([x, W], [*outputs, sg.jvp(loss, W, np.ones((3, 3)))])(data, weights)
+        )
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+def test_memory_grows_as_the_square_root_or_stays_below_a_budget() -> None:
+    x, W = sg.input("x", (4096, 64)), sg.input("W", (64, 64))
+    data, weights = np.full((4096, 64), 0.1), 0.5 * np.eye(64)
+    peaks = []
+    for memory in (None, "sqrt", 10**6):
+        h, _ = sg.scan(lambda h, v: (np.tanh(h @ W + v), None), sg.zeros(64), x, memory=memory)
+        function = sg.function([x, W], sg.grad((h**2).sum(), W), style="readable")
+        tracemalloc.start()
+        function(data, weights)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] > 4096 * 64 * 8
+    assert peaks[1] < peaks[0] / 10
+    assert peaks[2] < 10**6
+    with pytest.raises(sg.DeclarationError, match="not enough"):
+        sg.scan(lambda h, v: (np.tanh(h @ W + v), None), sg.zeros(64), x, memory=1000)
+    with pytest.raises(sg.DeclarationError, match='None, "sqrt" or'):
+        sg.scan(lambda h, v: (h, None), sg.zeros(64), x, memory="cbrt")
 
 
 # ---------------------------------------------------------------- edges
