@@ -101,8 +101,8 @@ def _target(printer: Printer, item: Expr | None, inside: str) -> str:
     return name
 
 
-def _start(printer: Printer, value: Expr) -> str:
-    """The source of a first carry: a NumPy number, as later ones are."""
+def _result(printer: Printer, value: Expr) -> str:
+    """The source of a carry, or of what a branch gives: never a number of Python's."""
     if not value.shape and (value.op is LITERAL or value.op is SIZE):
         return typed(value, strict=True).text
     return printer.code(value).text
@@ -130,7 +130,7 @@ class _LoopPrinter:
     def run(self) -> None:
         p, parts = self.outer, self.parts
         consts = _names_of(p, parts.const, parts.consts)
-        starts = [_start(p, arg) for arg in parts.init]
+        starts = [_result(p, arg) for arg in parts.init]
         carries = []
         for i, c in enumerate(parts.carry):
             name = _target(p, self.block.parts[i], self._name(parts.new[i], c))
@@ -221,7 +221,7 @@ class _LoopPrinter:
             if y not in carried:
                 self._keep(inner, index, i)
         changed = [
-            (name, inner.code(new).text)
+            (name, _result(inner, new))
             for name, new, c in zip(carries, parts.new, parts.carry, strict=True)
             if new is not c and inner.code(new).text != name
         ]
@@ -321,5 +321,5 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         inner.statements()
         for name, out in zip(names, region.outputs, strict=True):
             if name is not None:
-                inner.wrapped(f"{name} = ", inner.code(out).text, "", 1)
+                inner.wrapped(f"{name} = ", _result(inner, out), "", 1)
         _indented(printer, inner.lines or ["    pass"], indent)

@@ -14,6 +14,7 @@ from symgrad.ir.op import Op
 from symgrad.ir.region import regions
 from symgrad.ops.item import ITEM
 from symgrad.ops.loop import BRANCH, LOOP, trips
+from symgrad.plan.aliases import Known, aliases
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
@@ -59,6 +60,8 @@ class _Storage:
     unread: int = 0
     buffer: Buffer | None = None
     leaves: bool = field(default=False)
+    #: a result of a loop or branch may be the same memory: never written over, nor given back
+    shared: bool = field(default=False)
 
 
 class _Planner:
@@ -239,6 +242,14 @@ class _Planner:
             storage = self._storage_of(read)
             storage.unread += 1
             storage.leaves = True
+        known: Known = {}
+        for node in reversed(self.order):  # what leaves by another name
+            if node.op is ITEM and node.args[0].op in (LOOP, BRANCH) and node not in self.given:
+                leaves = self._storage_of(node).leaves
+                for read in self._read(aliases(node, known)):
+                    storage = self._storage_of(read)
+                    storage.shared = True
+                    storage.leaves = storage.leaves or leaves
 
     def _block(self, node: Expr) -> tuple[Block, tuple[str, bool] | None]:
         """A loop or branch, with a program for each of its regions; the heading above it."""
@@ -276,7 +287,8 @@ class _Planner:
         for read in self._read(node.args):
             storage = self._storage_of(read)
             storage.unread -= 1
-            if storage.unread == 0 and not storage.external and storage is not own:
+            kept = storage.external or storage.shared or storage is own
+            if storage.unread == 0 and not kept:
                 dying[read] = None
         if self._commits(statement):
             pass
