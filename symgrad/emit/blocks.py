@@ -104,6 +104,14 @@ def _target(printer: Printer, item: Expr | None, inside: str) -> str:
     return name
 
 
+def _result(printer: Printer, value: Expr) -> str:
+    """The source of a carry, or of what a branch gives: never a number of Python's."""
+    if not value.shape and (value.op is LITERAL or value.op is SIZE):
+        number = number_source(value) if printer.program.scalar else typed(value, strict=True)
+        return number.text
+    return printer.code(value).text
+
+
 class _LoopPrinter:
     """Prints one loop."""
 
@@ -168,8 +176,10 @@ class _LoopPrinter:
             p.line(line, indent=self.indent)
         for name, start in zip(carries, starts, strict=True):
             p.wrapped(f"{name} = ", start, "", self.indent)
-        for name, y in zip(self.stacks, parts.y, strict=True):
-            p.line(f"{name} = {self._empty(y)}", indent=self.indent)
+        for i, (name, y) in enumerate(zip(self.stacks, parts.y, strict=True)):
+            kept = self.block.memory.get(len(parts.carry) + i)
+            text = self._empty(y) if kept is None else p.buffers[kept]
+            p.line(f"{name} = {text}", indent=self.indent)
         self._head(index, carries, consts)
         _indented(p, inner.lines or ["    pass"], self.indent)
         self._after(carries)
@@ -243,7 +253,7 @@ class _LoopPrinter:
             if y not in carried:
                 self._keep(inner, index, i)
         changed = [
-            (name, inner.code(new).text)
+            (name, _result(inner, new))
             for name, new, c in zip(carries, parts.new, parts.carry, strict=True)
             if new is not c and inner.code(new).text != name
         ]
@@ -358,6 +368,6 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         inner.statements()
         for name, out in zip(names, region.outputs, strict=True):
             if name is not None:
-                inner.wrapped(f"{name} = ", inner.code(out).text, "", 1)
+                inner.wrapped(f"{name} = ", _result(inner, out), "", 1)
         depth = indent if is_branch else indent - 1
         _indented(printer, inner.lines or ["    pass"], depth)

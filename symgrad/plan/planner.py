@@ -14,6 +14,7 @@ from symgrad.ir.op import Op
 from symgrad.ir.region import regions
 from symgrad.ops.item import ITEM
 from symgrad.ops.loop import BLOCKS, BRANCH, LOOP, trips
+from symgrad.plan.aliases import Known, aliases
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
@@ -60,6 +61,8 @@ class _Storage:
     unread: int = 0
     buffer: Buffer | None = None
     leaves: bool = field(default=False)
+    #: a result of a loop or branch may be the same memory: never written over, nor given back
+    shared: bool = field(default=False)
 
 
 class _Planner:
@@ -169,11 +172,20 @@ class _Planner:
                 found = self._storage_of(base)
                 self.storage[node] = found
                 return found
-        # what a loop gives may be what it was given, or an element of it
-        external = external or (node.op is ITEM and node.args[0].op in BLOCKS)
+        # what a loop gives may be what it was given, or an element of it; not what it stacks
+        external = external or (
+            node.op is ITEM and node.args[0].op in BLOCKS and not self._is_stack(node)
+        )
         found = _Storage(node, external or node.op.read_only)
         self.storage[node] = found
         return found
+
+    @staticmethod
+    def _is_stack(item: Expr) -> bool:
+        """Whether it is an array of the values of all steps of a loop of known length."""
+        loop = item.args[0]
+        stacks = loop.op is LOOP and item.attrs["part"] >= loop.attrs["carries"]
+        return stacks and loop.attrs["test"] is None and not trips(item.shape)
 
     def _read(self, nodes: Iterable[Expr]) -> list[Expr]:
         """The materialised nodes that the source of `nodes` mentions, each time that it does."""
@@ -248,11 +260,23 @@ class _Planner:
             storage = self._storage_of(read)
             storage.unread += 1
             storage.leaves = True
+        known: Known = {}
+        for node in reversed(self.order):  # what leaves by another name
+            if node.op is ITEM and node.args[0].op in BLOCKS and node not in self.given:
+                leaves = self._storage_of(node).leaves
+                for read in self._read(aliases(node, known)):
+                    storage = self._storage_of(read)
+                    storage.shared = True
+                    storage.leaves = storage.leaves or leaves
 
     def _block(self, node: Expr) -> tuple[Block, tuple[str, bool] | None]:
         """A loop or branch, with a program for each of its regions; the heading above it."""
+        dead = []
         for read in self._read(node.args):
-            self._storage_of(read).unread -= 1
+            storage = self._storage_of(read)
+            storage.unread -= 1
+            if not (storage.unread or storage.external or storage.shared):
+                dead.append(storage)
         programs = {}
         for key, region in regions(node):
             outputs = {str(i): out for i, out in enumerate(region.outputs)}
@@ -273,7 +297,14 @@ class _Planner:
             for program in programs.values():
                 program.statements = [s for s in program.statements if not isinstance(s, Section)]
         heading = next(iter(headings)) if len(headings) == 1 else None
-        return Block(node, tuple([parts.get(i) for i in places]), programs), heading
+        block = Block(node, tuple([parts.get(i) for i in places]), programs)
+        for i, item in parts.items():
+            own = self._storage_of(item)
+            if self.kept and self._is_stack(item) and not own.leaves and not block.lists(i):
+                block.memory[i] = own.buffer = self._buffer(item)
+        for storage in dead:
+            self._release(storage)
+        return block, heading
 
     def _statement(self, node: Expr) -> None:
         statement = Compute(node)
@@ -285,7 +316,8 @@ class _Planner:
         for read in self._read(node.args):
             storage = self._storage_of(read)
             storage.unread -= 1
-            if storage.unread == 0 and not storage.external and storage is not own:
+            kept = storage.external or storage.shared or storage is own
+            if storage.unread == 0 and not kept:
                 dying[read] = None
         if self._commits(statement):
             pass

@@ -109,6 +109,12 @@ class Block:
     node: Expr
     parts: tuple[Expr | None, ...]
     programs: dict[str, Program]
+    #: part -> memory that is kept, for the values of all steps of a loop
+    memory: dict[int, Buffer] = field(default_factory=dict)
+
+    def lists(self, part: int) -> bool:
+        """Whether the values of all steps are put into a list: numbers of Python's."""
+        return self.scalar and is_number(self.node.attrs["body"].outputs[part])
 
     @property
     def values(self) -> list[Expr]:
