@@ -24,6 +24,8 @@ __all__ = [
     "log1p_square",
     "log_cosh",
     "log_sigmoid",
+    "logistic_loss",
+    "logistic_residual",
     "power_series",
     "sigmoid",
     "silu",
@@ -68,6 +70,21 @@ def log_sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """log(1 / (1 + e^-x)) = min(x, 0) - log1p(e^-|x|)."""
     x = as_floating(x)
     return np.subtract(np.minimum(x, 0), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def logistic_loss(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 + e^x) - x y = x (h - y) + log1p(e^-|x|), where h is 1 for x > 0 and else 0."""
+    x, y = as_floats(x, y)
+    return np.add(x * ((x > 0) - y), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def logistic_residual(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """sigmoid(x) - y: what the sigmoid is beside 1/2, or beside 0 or 1, is added last."""
+    x, y = as_floats(x, y)
+    e = np.exp(-np.abs(x))
+    tail = e / (1 + e)
+    tails = np.where(x > 0, (1 - y) - tail, tail - y)
+    return deliver(np.where(np.abs(x) < 1, (0.5 - y) + np.tanh(x / 2) / 2, tails), out)
 
 
 def log_cosh(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -334,3 +334,44 @@ def test_a_weight_that_is_zero_has_no_part_in_the_scale(build: Any) -> None:
     known = evaluate([weight], {y: at[1]})[0][1]
     f = sg.function([x, y], [log(total), total / exp(x[1]), log(exp(x) @ weight)])
     np.testing.assert_allclose(f(*at), [np.log(known) - 50, known, np.log(known) - 50], rtol=1e-14)
+
+
+# ---------------------------------------------------------------- cross-entropy of a logit
+
+OF_LOGITS: dict[str, Callable[..., Any]] = {
+    "max(x, 0) - x y + log1p(e^-|x|)": lambda x, y: (
+        sg.maximum(x, 0) - x * y + log1p(exp(-absolute(x)))
+    ),
+    "log(1 + e^x) - y x": lambda x, y: log(1 + exp(x)) - y * x,
+    "-y log s - (1 - y) log(1 - s)": lambda x, y: (
+        -y * log(sigmoid(x)) - (1 - y) * log(1 - sigmoid(x))
+    ),
+    "-(y log s + (1 - y) log(1 - s))": lambda x, y: (
+        -(log(sigmoid(x)) * y + (1 - y) * log(sigmoid(-x)))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_LOGITS)
+def test_loss_of_a_logit_is_exact_where_little_is_left(name: str) -> None:
+    logits = [700.0, 36.9, 2.5, 1.0, 1e-4, 1e-9, 0.0]
+    x, y = (np.ravel(a) for a in np.meshgrid([*logits, *[-a for a in logits]], [0.0, 0.5, 1.0]))
+    a, b = sg.input("x", x.shape), sg.input("y", y.shape)
+    loss = OF_LOGITS[name](a, b)
+    found = sg.function([a, b], [loss, sg.grad(loss.sum(), a)])(x, y)
+    exact = [
+        (mp.log(1 + mp.exp(u)) - u * v, s(u) - v)
+        for u, v in zip(map(mp.mpf, x), map(mp.mpf, y), strict=True)
+    ]
+    for one, truth in zip(found, zip(*exact, strict=True), strict=True):
+        assert np.max(ulps(one, list(truth))) <= 4
+
+
+def test_loss_of_a_logit_takes_what_broadcasts_and_keeps_nan() -> None:
+    x, y = sg.input("x", (3, 1), dtype="float32"), sg.input("y", (2,), dtype="float32")
+    loss = log(1 + exp(x)) - x * y
+    f = sg.function([x, y], loss)
+    a, b = np.array([[1.0], [np.nan], [-2.0]], np.float32), np.array([1.0, np.nan], np.float32)
+    assert f(a, b).dtype == np.float32
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(f(a, b), np.log(1 + np.exp(a)) - a * b, rtol=1e-6)
