@@ -108,9 +108,7 @@ def logistic_loss(x: Any, y: Any) -> Any:
     cost=40,
     name="logistic_residual",
     examples=tuple(
-        Example(
-            lambda x, y: logistic_residual(x, y), lambda x, y: _scipy("expit", x) - y, shapes
-        )
+        Example(lambda x, y: logistic_residual(x, y), lambda x, y: _scipy("expit", x) - y, shapes)
         for shapes in _LOGITS
     ),
 )

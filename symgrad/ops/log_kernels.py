@@ -19,6 +19,7 @@ __all__ = [
     "inv_boxcox",
     "inv_boxcox1p",
     "kl_div",
+    "log_mixture",
     "log_ratio",
     "logit",
     "rel_entr",
@@ -60,6 +61,22 @@ def log_ratio(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np
         tiny = np.finfo(q.dtype).tiny
         z = np.where((q >= tiny) & (q <= 1 / tiny), z, np.log(x) - np.log(y))
     return deliver(z, out)
+
+
+def log_mixture(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """log(w e^x + (1 - w) e^y) = m + log1p(v expm1(l - m)), of m >= l, v the weight of l.
+
+    Where m is small, so may the result be: there it is log1p(w expm1(x) + (1 - w) expm1(y)).
+    """
+    x, y, w = as_floats(x, y, w)
+    m = np.maximum(x, y)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = np.where(x == y, 0, -np.abs(x - y))
+        near = np.log1p(w * np.expm1(x) + (1 - w) * np.expm1(y))
+        far = m + np.log1p(np.where(x < y, w, 1 - w) * np.expm1(gap))
+    return deliver(np.where(np.abs(m) < 1, near, far), out)
 
 
 def rel_entr(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -18,7 +18,6 @@ OPEN: dict[tuple[str, str], str] = {
     ("sinh, cosh: cosh(x) - 1", "value"): "twice a square, within a bit of where it overflows",
     ("near 0: (tanh(x) - x) / x^3", "d/dx"): "of three terms that cancel in part",
     ("logarithms: exp(log(x))", "d/dx"): "e^(log x) / x, as everybody has it; luck of a bit",
-    ("logaddexp: log(e^x / 2 + e^y / 2)", "value"): "it crosses zero as the naive one does",
     ("shares: (e^x - e^y) / (e^x + e^y)", "d/dx"): "where both exponentials vanish",
     ("shares: (e^x - e^y) / (e^x + e^y)", "d/dy"): "where both exponentials vanish",
     ("log of products: log(s(x) / s(y))", "value"): "a difference of logarithms that cancels",

@@ -375,3 +375,54 @@ def test_loss_of_a_logit_takes_what_broadcasts_and_keeps_nan() -> None:
     assert f(a, b).dtype == np.float32
     with np.errstate(invalid="ignore"):
         np.testing.assert_allclose(f(a, b), np.log(1 + np.exp(a)) - a * b, rtol=1e-6)
+
+
+# ---------------------------------------------------------------- means of two exponentials
+
+#: the weight of e^x, and a formula of log(w e^x + (1 - w) e^y)
+MIXTURES: dict[str, tuple[float, Callable[..., Any]]] = {
+    "log(e^x / 2 + e^y / 2)": (0.5, lambda x, y: log(exp(x) / 2 + exp(y) / 2)),
+    "log((e^x + e^y) / 2)": (0.5, lambda x, y: log((exp(x) + exp(y)) / 2)),
+    "log(e^x / 4 + 3 e^y / 4)": (0.25, lambda x, y: log(exp(x) / 4 + exp(y) * 0.75)),
+    "log((e^x + e^y) / 2)[...]": (0.5, lambda x, y: log(((exp(x) + exp(y)) / 2)[::-1])[::-1]),
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_mean_of_two_exponentials_is_exact_near_zero(name: str) -> None:
+    w, build = MIXTURES[name]
+    numbers = [1e-300, 1e-10, 2e-3, 0.7, 30.0, 1e4]
+    x, y = (np.ravel(a) for a in np.meshgrid(numbers, numbers))
+    x, y = np.append(x, [-1e-10, -1e-10, 3.0, -700.0, -1e4]), np.append(y, [-3e-9, 1, -5, -9, 5])
+    a, b = sg.input("x", x.shape), sg.input("y", y.shape)
+    out = build(a, b)
+    value, slope = sg.function([a, b], [out, sg.grad(out.sum(), a)])(x, y)
+    terms = [
+        (w * mp.exp(mp.mpf(u)), (1 - w) * mp.exp(mp.mpf(v))) for u, v in zip(x, y, strict=True)
+    ]
+    assert np.max(ulps(value, [mp.log(p + q) for p, q in terms])) <= 4
+    assert np.max(ulps(slope, [p / (p + q) for p, q in terms])) <= 4
+
+
+def test_mean_of_one_and_an_exponential() -> None:
+    x = sg.input("x", (4,))
+    points = np.array([1e-300, -2e-16, 1e-9, 800.0])
+    value = sg.function([x], log((1 + exp(x)) / 2))(points)
+    assert np.max(ulps(value, [mp.log((1 + mp.exp(mp.mpf(p))) / 2) for p in points])) <= 4
+
+
+def test_mean_of_two_exponentials_at_infinity() -> None:
+    inf, nan = np.inf, np.nan
+    x, y = np.array([inf, -inf, inf, -inf, nan, 1.0]), np.array([inf, -inf, 2.0, 2.0, 1.0, nan])
+    a, b = sg.input("x", x.shape), sg.input("y", y.shape)
+    out = log((exp(a) + exp(b)) / 2)
+    value, slope = sg.function([a, b], [out, sg.grad(out.sum(), a)])(x, y)
+    np.testing.assert_array_equal(value, [inf, -inf, inf, 2 - np.log(2), nan, nan])
+    np.testing.assert_array_equal(slope, [0.5, 0.0, 1.0, 0.0, nan, nan])
+
+
+def test_a_cut_leaf_in_a_logarithm_stays_a_leaf() -> None:
+    x = sg.input("x", (4,))
+    for leaf, count in ((logsumexp(x), 4), (FUNCTIONS["logaddexp"](x[0], x[1]), 2)):
+        slope = sg.grad(log(exp(leaf) / count), leaf)
+        assert sg.function([x], slope)(np.arange(4.0)) == 1
