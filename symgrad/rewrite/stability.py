@@ -232,6 +232,7 @@ def half_times_twice_sinh(x: Expr) -> Expr:
         lambda x, y: exp(x[1, 2]) / sum_(exp(x)),
         lambda x, y: sum_(exp(x) * y, axis=1) / sum_(exp(x), axis=1),
         lambda x, y: (exp(x) @ y.T) / sum_(exp(x), axis=-1, keepdims=True),
+        lambda x, y: 2 * exp(x) / (3 * sum_(exp(x), axis=0)),
     ),
 )
 def quotient_to_softmax(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
