@@ -79,12 +79,20 @@ def logistic_loss(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -
 
 
 def logistic_residual(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """sigmoid(x) - y: what the sigmoid is beside 1/2, or beside 0 or 1, is added last."""
+    """sigmoid(x) - y = (h - y) + (sigmoid(x) - h), where h is 1 for x > 0 and else 0.
+
+    For x near 0 and y near 1/2, h is 1/2, and the second term tanh(x / 2) / 2.
+    """
     x, y = as_floats(x, y)
     e = np.exp(-np.abs(x))
-    tail = e / (1 + e)
-    tails = np.where(x > 0, (1 - y) - tail, tail - y)
-    return deliver(np.where(np.abs(x) < 1, (0.5 - y) + np.tanh(x / 2) / 2, tails), out)
+    e /= 1 + e
+    above = x > 0
+    tail = np.where(above, -e, e)
+    near = (y > 0.2) & (y < 0.8)
+    if not near.any():
+        return np.add(above - y, tail, out=out)
+    near = near & (np.abs(x) < 1)
+    return deliver(np.where(near, (0.5 - y) + np.tanh(x / 2) / 2, (above - y) + tail), out)
 
 
 def log_cosh(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

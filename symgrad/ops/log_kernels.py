@@ -66,17 +66,16 @@ def log_ratio(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np
 def log_mixture(
     x: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray | None = None
 ) -> np.ndarray:
-    """log(w e^x + (1 - w) e^y) = m + log1p(v expm1(l - m)), of m >= l, v the weight of l.
+    """log(w e^x + (1 - w) e^y) = c + log1p(w expm1(x - c) + (1 - w) expm1(y - c)).
 
-    Where m is small, so may the result be: there it is log1p(w expm1(x) + (1 - w) expm1(y)).
+    c is the greater of x and y; 0 where that is small, as the result may be, or infinite.
     """
     x, y, w = as_floats(x, y, w)
     m = np.maximum(x, y)
-    with np.errstate(over="ignore", invalid="ignore"):
-        gap = np.where(x == y, 0, -np.abs(x - y))
-        near = np.log1p(w * np.expm1(x) + (1 - w) * np.expm1(y))
-        far = m + np.log1p(np.where(x < y, w, 1 - w) * np.expm1(gap))
-    return deliver(np.where(np.abs(m) < 1, near, far), out)
+    c = np.where((np.abs(m) < 1) | np.isinf(m), 0, m)
+    with np.errstate(divide="ignore", over="ignore"):
+        inner = w * np.expm1(x - c) + (1 - w) * np.expm1(y - c)
+        return np.add(c, np.log1p(inner), out=out)
 
 
 def rel_entr(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -35,6 +35,7 @@ from symgrad.rewrite.pattern import (
     where,
 )
 from symgrad.rewrite.pattern import sum as sum_
+from symgrad.rewrite.portions import portion
 from symgrad.rewrite.scalars import difference, number, scaled
 
 
@@ -253,7 +254,8 @@ def _add(node: Expr, forms: Forms) -> LogForm | None:
     a, b = forms
     if a is None or b is None or not (a.sure and b.sure and (a.hot or b.hot)):
         return None
-    return sum_of_two(a, b)
+    part = portion(node)
+    return LogForm(part.log()) if part else sum_of_two(a, b)
 
 
 @form_of("subtract")
@@ -263,6 +265,9 @@ def _subtract(node: Expr, forms: Forms) -> LogForm | None:
     if a is None or b is None or not (a.sure and b.sure and b.hot):
         return None
     if a.is_one:
+        part = portion(node.args[1])
+        if part is not None:
+            return LogForm(part.log(rest=True))
         return LogForm(log1mexp(scaled(b.log, -1)), sure=False)
     if a.hot:
         return LogForm(a.log + log1mexp(difference(a.log, b.log)), sure=False)

@@ -66,6 +66,8 @@ from symgrad.rewrite.scalars import scaled
         lambda x, y: log(1 + exp(-2.0 * x)),
         lambda x, y: log(sigmoid(x) * sqrt(sigmoid(y))),
         lambda x, y: log(softmax(x, axis=1)[:, 1:]),
+        lambda x, y: log(softmax(x, axis=1)[:, 0] + softmax(x, axis=1)[:, 2]),
+        lambda x, y: log(1 - softmax(x, axis=0)[1]),
         lambda x, y: log(1 - exp(-exp(x))),
         lambda x, y: log(cosh(x)),
     ),

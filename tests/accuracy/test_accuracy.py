@@ -26,7 +26,6 @@ OPEN: dict[tuple[str, str], str] = {
     ("softmax: e^(x - m) / sum(e^(x - m))", "d/dx"): "y (c - sum y c), where one y is nearly 1",
     ("softmax: 2 e^x / (2 sum(e^x))", "d/dx"): "as above",
     ("log_softmax: -sum(p log p)", "d/dx"): "entropy: terms that cancel, in the naive one too",
-    ("log_softmax: log(p[0] + p[1])", "value"): "a sum of probabilities that is nearly 1",
     ("determinant: log(det(A' A))", "d/dx"): "the matrix is squared before it is inverted",
     ("solve: b inv(A' A) b", "d/dx"): "the matrix is squared before it is inverted",
     ("solve: b inv(A' A) b", "d/dy"): "the matrix is squared before it is inverted",

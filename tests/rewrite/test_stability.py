@@ -426,3 +426,51 @@ def test_a_cut_leaf_in_a_logarithm_stays_a_leaf() -> None:
     for leaf, count in ((logsumexp(x), 4), (FUNCTIONS["logaddexp"](x[0], x[1]), 2)):
         slope = sg.grad(log(exp(leaf) / count), leaf)
         assert sg.function([x], slope)(np.arange(4.0)) == 1
+
+
+# ---------------------------------------------------------------- portions of a softmax
+
+PORTIONS: dict[str, tuple[tuple[int, ...], Callable[..., Any]]] = {
+    "log(1 - p[1])": ((0, 2, 3), lambda p: log(1 - p[..., 1])),
+    "log(1 - p[0])": ((1, 2, 3), lambda p: log(1 - p[..., 0])),
+    "log(p[0] + p[1])": ((0, 1), lambda p: log(p[..., 0] + p[..., 1])),
+    "log(p[3] + p[0] + p[2])": ((0, 2, 3), lambda p: log(p[..., 3] + p[..., 0] + p[..., 2])),
+    "log(1 - (p[1] + p[2]))": ((0, 3), lambda p: log(1 - (p[..., 1] + p[..., 2]))),
+}
+
+
+@pytest.mark.parametrize("name", PORTIONS)
+def test_portion_of_a_softmax_is_exact_where_it_is_nearly_all_or_nothing(name: str) -> None:
+    kept, build = PORTIONS[name]
+    rows = [[0.5, 21.0, -6.0, 3.0], [40.0, 0.5, -30.0, 0.0], [0.0, -2.0, 70.0, 1.5]]
+    rows += [[-0.5, 0.25, 0.0, 0.125], [1.0, -20.0, 1.0, -300.0], [-8.0, -9.0, -0.5, 60.0]]
+    x = sg.input("x", (len(rows), 4))
+    out = build(sg.softmax(x))
+    value, slope = sg.function([x], [out, sg.grad(out.sum(), x)])(rows)
+    for i, row in enumerate(rows):
+        e = [mp.exp(mp.mpf(v)) for v in row]
+        inside, total = sum(e[k] for k in kept), sum(e)
+        outside = sum(e[k] for k in range(4) if k not in kept)
+        exact = [v / inside * outside / total if k in kept else -v / total for k, v in enumerate(e)]
+        # differences of numbers up to 70 are rounded by as much as the numbers themselves
+        np.testing.assert_allclose(value[i], float(mp.log(inside / total)), rtol=5e-14)
+        np.testing.assert_allclose(slope[i], [float(v) for v in exact], rtol=5e-14)
+
+
+def test_portion_of_a_softmax_along_another_axis() -> None:
+    x = sg.input("x", (3, "B", 2))
+    p = sg.softmax(x, axis=0)
+    out = [log(1 - p[1]), log(p[0, :, 1] + p[2, :, 1]), log(p[0] + p[1] + p[2])]
+    rows = np.random.default_rng(0).normal(size=(3, 5, 2))
+    q = np.exp(rows) / np.exp(rows).sum(axis=0)
+    expected = [np.log(1 - q[1]), np.log(q[0] + q[2])[:, 1], np.zeros((5, 2))]
+    for found, want in zip(sg.function([x], out)(rows), expected, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-13, atol=1e-15)
+
+
+def test_portion_of_a_softmax_that_is_a_cut_leaf() -> None:
+    x = sg.input("x", (3,))
+    p = sg.softmax(x)
+    slope = sg.function([x], sg.grad(log(1 - p[1]), p))([0.0, 1.0, 2.0])
+    q = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
+    np.testing.assert_allclose(slope, [0, -1 / (1 - q[1]), 0], rtol=1e-14)
