@@ -57,10 +57,7 @@ def deliver(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
 
 
 def logistic_residual(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """sigmoid(x) - y = (h - y) + (sigmoid(x) - h), where h is 1 for x > 0 and else 0.
-
-    For x near 0 and y near 1/2, h is 1/2, and the second term tanh(x / 2) / 2.
-    """
+    """sigmoid(x) - y = (h - y) + (sigmoid(x) - h), where h is 1 for x > 0 and else 0."""
     x, y = as_floats(x, y)
     e = np.exp(-np.abs(x))
     e /= 1 + e
@@ -69,7 +66,7 @@ def logistic_residual(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = Non
     near = (y > 0.2) & (y < 0.8)
     if not near.any():
         return np.add(above - y, tail, out=out)
-    near = near & (np.abs(x) < 1)
+    near = near & (np.abs(x) < 1)  # there h is 1/2
     return deliver(np.where(near, (0.5 - y) + np.tanh(x / 2) / 2, (above - y) + tail), out)
 
 
