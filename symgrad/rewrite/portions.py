@@ -16,7 +16,7 @@ from typing import Any
 
 from symgrad.ir.node import Expr, make
 from symgrad.ir.op import OPS
-from symgrad.rewrite.pattern import logaddexp, logsumexp, softplus
+from symgrad.rewrite.pattern import logaddexp, logsumexp, max, softplus, stop_gradient
 from symgrad.rewrite.scalars import difference
 
 __all__ = ["Portion", "portion"]
@@ -32,6 +32,7 @@ class Portion:
     Parameters
     ----------
     x : Expr
+        Shifted, so that its greatest element along the axis is 0.
     index : tuple
         The index that picks one of them, as ``getitem`` has it.
     place : int
@@ -108,4 +109,8 @@ def _picked(node: Expr) -> Portion | None:
     if more or not isinstance(size, int) or entry[0] != "at" or not isinstance(entry[1], int):
         return None
     x = softmax.args[0]
-    return Portion(x, index, places[axis], size, (entry[1],)) if x.aval == softmax.aval else None
+    if x.aval != softmax.aval:
+        return None
+    # odds do not change with it, and are not rounded as numbers of the size of x are
+    x = x - stop_gradient(max(x, axis=axis, keepdims=True))
+    return Portion(x, index, places[axis], size, (entry[1],))

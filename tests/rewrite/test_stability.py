@@ -444,6 +444,7 @@ def test_portion_of_a_softmax_is_exact_where_it_is_nearly_all_or_nothing(name: s
     kept, build = PORTIONS[name]
     rows = [[0.5, 21.0, -6.0, 3.0], [40.0, 0.5, -30.0, 0.0], [0.0, -2.0, 70.0, 1.5]]
     rows += [[-0.5, 0.25, 0.0, 0.125], [1.0, -20.0, 1.0, -300.0], [-8.0, -9.0, -0.5, 60.0]]
+    rows += [[1e8, 1e8 + 1, 1e8 - 8, 1e8 - 0.5]]
     x = sg.input("x", (len(rows), 4))
     out = build(sg.softmax(x))
     value, slope = sg.function([x], [out, sg.grad(out.sum(), x)])(rows)
