@@ -175,6 +175,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softplus": lambda x: _logaddexp(x, mpf(0)),
     "log_sigmoid": lambda x: -_logaddexp(-x, mpf(0)),
     "silu": lambda x: x * _sigmoid(x),
+    "logistic_loss": lambda x, y: _logaddexp(x, mpf(0)) - x * y,
+    "logistic_residual": lambda x, y: _sigmoid(x) - y,
     "erf": _erf,
     "erfc": _erfc,
     "gelu": _gelu,
@@ -341,7 +343,7 @@ _FIXED = {name: _fixed(fn) for name, _, fn in FIXED.values()}
 _PAIRS = {
     "add", "subtract", "multiply", "divide", "power", "floor_divide", "remainder", "logaddexp",
     "logaddexp2", "arctan2", "hypot", "maximum", "minimum", "fmax", "fmin", "copysign",
-    "direction", "share", "share2", "exp_sum", "exp_below",
+    "direction", "share", "share2", "exp_sum", "exp_below", "logistic_loss", "logistic_residual",
 }  # fmt: skip
 
 

@@ -334,3 +334,144 @@ def test_a_weight_that_is_zero_has_no_part_in_the_scale(build: Any) -> None:
     known = evaluate([weight], {y: at[1]})[0][1]
     f = sg.function([x, y], [log(total), total / exp(x[1]), log(exp(x) @ weight)])
     np.testing.assert_allclose(f(*at), [np.log(known) - 50, known, np.log(known) - 50], rtol=1e-14)
+
+
+# ---------------------------------------------------------------- cross-entropy of a logit
+
+OF_LOGITS: dict[str, Callable[..., Any]] = {
+    "max(x, 0) - x y + log1p(e^-|x|)": lambda x, y: (
+        sg.maximum(x, 0) - x * y + log1p(exp(-absolute(x)))
+    ),
+    "log(1 + e^x) - y x": lambda x, y: log(1 + exp(x)) - y * x,
+    "-y log s - (1 - y) log(1 - s)": lambda x, y: (
+        -y * log(sigmoid(x)) - (1 - y) * log(1 - sigmoid(x))
+    ),
+    "-(y log s + (1 - y) log(1 - s))": lambda x, y: (
+        -(log(sigmoid(x)) * y + (1 - y) * log(sigmoid(-x)))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_LOGITS)
+def test_loss_of_a_logit_is_exact_where_little_is_left(name: str) -> None:
+    logits = [700.0, 36.9, 2.5, 1.0, 1e-4, 1e-9, 0.0]
+    x, y = (np.ravel(a) for a in np.meshgrid([*logits, *[-a for a in logits]], [0.0, 0.5, 1.0]))
+    a, b = sg.input("x", x.shape), sg.input("y", y.shape)
+    loss = OF_LOGITS[name](a, b)
+    found = sg.function([a, b], [loss, sg.grad(loss.sum(), a)])(x, y)
+    exact = [
+        (mp.log(1 + mp.exp(u)) - u * v, s(u) - v)
+        for u, v in zip(map(mp.mpf, x), map(mp.mpf, y), strict=True)
+    ]
+    for one, truth in zip(found, zip(*exact, strict=True), strict=True):
+        assert np.max(ulps(one, list(truth))) <= 4
+
+
+def test_loss_of_a_logit_takes_what_broadcasts_and_keeps_nan() -> None:
+    x, y = sg.input("x", (3, 1), dtype="float32"), sg.input("y", (2,), dtype="float32")
+    loss = log(1 + exp(x)) - x * y
+    f = sg.function([x, y], loss)
+    a, b = np.array([[1.0], [np.nan], [-2.0]], np.float32), np.array([1.0, np.nan], np.float32)
+    assert f(a, b).dtype == np.float32
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(f(a, b), np.log(1 + np.exp(a)) - a * b, rtol=1e-6)
+
+
+# ---------------------------------------------------------------- means of two exponentials
+
+#: the weight of e^x, and a formula of log(w e^x + (1 - w) e^y)
+MIXTURES: dict[str, tuple[float, Callable[..., Any]]] = {
+    "log(e^x / 2 + e^y / 2)": (0.5, lambda x, y: log(exp(x) / 2 + exp(y) / 2)),
+    "log((e^x + e^y) / 2)": (0.5, lambda x, y: log((exp(x) + exp(y)) / 2)),
+    "log(e^x / 4 + 3 e^y / 4)": (0.25, lambda x, y: log(exp(x) / 4 + exp(y) * 0.75)),
+    "log((e^x + e^y) / 2)[...]": (0.5, lambda x, y: log(((exp(x) + exp(y)) / 2)[::-1])[::-1]),
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_mean_of_two_exponentials_is_exact_near_zero(name: str) -> None:
+    w, build = MIXTURES[name]
+    numbers = [1e-300, 1e-10, 2e-3, 0.7, 30.0, 1e4]
+    x, y = (np.ravel(a) for a in np.meshgrid(numbers, numbers))
+    x, y = np.append(x, [-1e-10, -1e-10, 3.0, -700.0, -1e4]), np.append(y, [-3e-9, 1, -5, -9, 5])
+    a, b = sg.input("x", x.shape), sg.input("y", y.shape)
+    out = build(a, b)
+    value, slope = sg.function([a, b], [out, sg.grad(out.sum(), a)])(x, y)
+    terms = [
+        (w * mp.exp(mp.mpf(u)), (1 - w) * mp.exp(mp.mpf(v))) for u, v in zip(x, y, strict=True)
+    ]
+    assert np.max(ulps(value, [mp.log(p + q) for p, q in terms])) <= 4
+    assert np.max(ulps(slope, [p / (p + q) for p, q in terms])) <= 4
+
+
+def test_mean_of_one_and_an_exponential() -> None:
+    x = sg.input("x", (4,))
+    points = np.array([1e-300, -2e-16, 1e-9, 800.0])
+    value = sg.function([x], log((1 + exp(x)) / 2))(points)
+    assert np.max(ulps(value, [mp.log((1 + mp.exp(mp.mpf(p))) / 2) for p in points])) <= 4
+
+
+def test_mean_of_two_exponentials_at_infinity() -> None:
+    inf, nan = np.inf, np.nan
+    x, y = np.array([inf, -inf, inf, -inf, nan, 1.0]), np.array([inf, -inf, 2.0, 2.0, 1.0, nan])
+    a, b = sg.input("x", x.shape), sg.input("y", y.shape)
+    out = log((exp(a) + exp(b)) / 2)
+    value, slope = sg.function([a, b], [out, sg.grad(out.sum(), a)])(x, y)
+    np.testing.assert_array_equal(value, [inf, -inf, inf, 2 - np.log(2), nan, nan])
+    np.testing.assert_array_equal(slope, [0.5, 0.0, 1.0, 0.0, nan, nan])
+
+
+def test_a_cut_leaf_in_a_logarithm_stays_a_leaf() -> None:
+    x = sg.input("x", (4,))
+    for leaf, count in ((logsumexp(x), 4), (FUNCTIONS["logaddexp"](x[0], x[1]), 2)):
+        slope = sg.grad(log(exp(leaf) / count), leaf)
+        assert sg.function([x], slope)(np.arange(4.0)) == 1
+
+
+# ---------------------------------------------------------------- portions of a softmax
+
+PORTIONS: dict[str, tuple[tuple[int, ...], Callable[..., Any]]] = {
+    "log(1 - p[1])": ((0, 2, 3), lambda p: log(1 - p[..., 1])),
+    "log(1 - p[0])": ((1, 2, 3), lambda p: log(1 - p[..., 0])),
+    "log(p[0] + p[1])": ((0, 1), lambda p: log(p[..., 0] + p[..., 1])),
+    "log(p[3] + p[0] + p[2])": ((0, 2, 3), lambda p: log(p[..., 3] + p[..., 0] + p[..., 2])),
+    "log(1 - (p[1] + p[2]))": ((0, 3), lambda p: log(1 - (p[..., 1] + p[..., 2]))),
+}
+
+
+@pytest.mark.parametrize("name", PORTIONS)
+def test_portion_of_a_softmax_is_exact_where_it_is_nearly_all_or_nothing(name: str) -> None:
+    kept, build = PORTIONS[name]
+    rows = [[0.5, 21.0, -6.0, 3.0], [40.0, 0.5, -30.0, 0.0], [0.0, -2.0, 70.0, 1.5]]
+    rows += [[-0.5, 0.25, 0.0, 0.125], [1.0, -20.0, 1.0, -300.0], [-8.0, -9.0, -0.5, 60.0]]
+    rows += [[1e8, 1e8 + 1, 1e8 - 8, 1e8 - 0.5]]
+    x = sg.input("x", (len(rows), 4))
+    out = build(sg.softmax(x))
+    value, slope = sg.function([x], [out, sg.grad(out.sum(), x)])(rows)
+    for i, row in enumerate(rows):
+        e = [mp.exp(mp.mpf(v)) for v in row]
+        inside, total = sum(e[k] for k in kept), sum(e)
+        outside = sum(e[k] for k in range(4) if k not in kept)
+        exact = [v / inside * outside / total if k in kept else -v / total for k, v in enumerate(e)]
+        # differences of numbers up to 70 are rounded by as much as the numbers themselves
+        np.testing.assert_allclose(value[i], float(mp.log(inside / total)), rtol=5e-14)
+        np.testing.assert_allclose(slope[i], [float(v) for v in exact], rtol=5e-14)
+
+
+def test_portion_of_a_softmax_along_another_axis() -> None:
+    x = sg.input("x", (3, "B", 2))
+    p = sg.softmax(x, axis=0)
+    out = [log(1 - p[1]), log(p[0, :, 1] + p[2, :, 1]), log(p[0] + p[1] + p[2])]
+    rows = np.random.default_rng(0).normal(size=(3, 5, 2))
+    q = np.exp(rows) / np.exp(rows).sum(axis=0)
+    expected = [np.log(1 - q[1]), np.log(q[0] + q[2])[:, 1], np.zeros((5, 2))]
+    for found, want in zip(sg.function([x], out)(rows), expected, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-13, atol=1e-15)
+
+
+def test_portion_of_a_softmax_that_is_a_cut_leaf() -> None:
+    x = sg.input("x", (3,))
+    p = sg.softmax(x)
+    slope = sg.function([x], sg.grad(log(1 - p[1]), p))([0.0, 1.0, 2.0])
+    q = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
+    np.testing.assert_allclose(slope, [0, -1 / (1 - q[1]), 0], rtol=1e-14)
