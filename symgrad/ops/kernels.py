@@ -14,6 +14,7 @@ import numpy as np
 __all__ = [
     "as_floating",
     "as_floats",
+    "coshm1",
     "deliver",
     "exp_below",
     "exp_sum",
@@ -68,6 +69,12 @@ def log_sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """log(1 / (1 + e^-x)) = min(x, 0) - log1p(e^-|x|)."""
     x = as_floating(x)
     return np.subtract(np.minimum(x, 0), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def coshm1(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """cosh(x) - 1 = 2 sinh(x / 2)^2."""
+    s = np.sinh(0.5 * as_floating(x))
+    return np.multiply(2 * s, s, out=out)
 
 
 def log_cosh(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -20,6 +20,7 @@ from symgrad.ir.graph import rebuild, topological
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.size import product
 from symgrad.rewrite.pattern import (
+    absolute,
     log,
     log1mexp,
     log_cosh,
@@ -208,6 +209,12 @@ def _share(node: Expr, forms: Forms) -> LogForm | None:
 @_of("cosh")
 def _cosh(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(log_cosh(node.args[0]))
+
+
+@_of("coshm1")
+def _coshm1(node: Expr, forms: Forms) -> LogForm | None:
+    size = absolute(node.args[0])  # e^|x| (1 - e^-|x|)^2 / 2
+    return LogForm(size + scaled(log1mexp(size), 2), factor=0.5)
 
 
 @_of("softmax")
@@ -419,20 +426,13 @@ def _negative(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(log1mexp(scaled(x.args[0], -1)), sure=False)
 
 
-@_of("sum")
+@_of("sum", "mean")
 def _sum(node: Expr, forms: Forms) -> LogForm | None:
     form = forms[0]
     if form is None or not form.sure or not form.hot:
         return None
-    return LogForm(logsumexp(form.core, **node.attrs), factor=form.factor)
-
-
-@_of("mean")
-def _mean(node: Expr, forms: Forms) -> LogForm | None:
-    form = forms[0]
-    if form is None or not form.sure or not form.hot:
-        return None
-    return LogForm(logmeanexp(form.core, **node.attrs), factor=form.factor)
+    reduced = logsumexp if node.op.name == "sum" else logmeanexp
+    return LogForm(reduced(form.core, **node.attrs), factor=form.factor)
 
 
 @_of("prod")

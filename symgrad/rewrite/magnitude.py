@@ -143,6 +143,14 @@ def _hyperbolic(node: Expr, forms: Forms) -> Scaled | None:
     return Scaled({top: 1.0}, where(top < 1, near, up - down) * 0.5)
 
 
+@_of("coshm1")
+def _coshm1(node: Expr, forms: Forms) -> Scaled | None:
+    form = _hyperbolic(sinh(scaled(node.args[0], 0.5)), [])
+    if form is None or form.rest is None or node.args[0].dtype != node.dtype:
+        return None
+    return Scaled(form.raised(2).scale, square(form.rest) * 2)
+
+
 @_of("multiply", "divide")
 def _product(node: Expr, forms: Forms) -> Scaled | None:
     a, b = forms

@@ -48,6 +48,7 @@ def s(x: Any) -> Any:
 HARD = [0.0, 1e-300, -1e-300, 1e-17, -1e-17, 1e-9, -3e-9, 1e-4, -1e-4, 0.3, -0.3, 0.7, 1.0, -1.0]
 HARD += [2.5, -2.5, 10.0, -10.0, 36.9, -36.9, 50.0, -50.0, 300.0, -300.0, 745.5, -745.5, 1e3, -1e3]
 POSITIVE = [x for x in HARD if x > 0]
+HARD_COSH = [*[x for x in HARD if abs(x) < 700], 710.4, -710.4]  # the last values in range
 SPELLINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float]]] = {
     "log(1 + e^x)": (lambda x: log(1 + exp(x)), lambda x: mp.log(1 + mp.exp(x)), HARD),
     "log1p(e^-x)": (lambda x: log1p(exp(-x)), lambda x: mp.log(1 + mp.exp(-x)), HARD),
@@ -86,6 +87,14 @@ SPELLINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float]]]
     "cosh": (lambda x: 0.5 * (exp(-x) + exp(x)), lambda x: mp.cosh(x), HARD),
     "1 - erf": (lambda x: 1 - erf(x), lambda x: mp.erfc(x), [x for x in HARD if abs(x) < 26]),
     "1 - cos": (lambda x: 1 - cos(x), lambda x: 2 * mp.sin(mp.mpf(x) / 2) ** 2, HARD),
+    "cos - 1": (lambda x: cos(x) - 1, lambda x: -2 * mp.sin(mp.mpf(x) / 2) ** 2, HARD),
+    "cosh - 1": (lambda x: cosh(x) - 1, lambda x: 2 * mp.sinh(mp.mpf(x) / 2) ** 2, HARD_COSH),
+    "1 - cosh": (lambda x: 1 - cosh(x), lambda x: -2 * mp.sinh(mp.mpf(x) / 2) ** 2, HARD_COSH),
+    "log(cosh - 1)": (
+        lambda x: log(cosh(x) - 1),
+        lambda x: mp.log(2 * mp.sinh(mp.mpf(x) / 2) ** 2),
+        [x for x in HARD if x],
+    ),
     "hypot": (
         lambda x: sqrt(x**2 + (x * 1e155) ** 2),
         lambda x: abs(x) * mp.sqrt(1 + mp.mpf(1e155) ** 2),
@@ -134,6 +143,34 @@ def test_gradient_of_spelling_is_accurate(name: str, leaf: Any) -> None:
         rounded = float(t)
         if np.isfinite(rounded):
             assert abs(v - rounded) <= 1e-13 * abs(rounded) + terms, (p, v, rounded)
+
+
+def test_curvature_of_versines() -> None:
+    """The slope of 1 - cos(x) is sin(x) itself, of which cos(x) is the slope at its zeros too."""
+    points = np.array([np.pi / 2, -np.pi / 2, 3 * np.pi / 2, 1e-9, 0.3, 30.0])
+    x = sg.input("x", (len(points),))
+    for build, curvature in (
+        (lambda v: 1 - cos(v), mp.cos),
+        (lambda v: cos(v) - 1, lambda v: -mp.cos(v)),
+        (lambda v: cosh(v) - 1, mp.cosh),
+    ):
+        second = sg.grad(sg.grad(build(x).sum(), x).sum(), x)
+        truth = [curvature(mp.mpf(float(p))) for p in points]
+        assert np.all(ulps(sg.function([x], second)(points), truth) <= 4)
+
+
+def test_quotient_with_a_versine_stays_in_range() -> None:
+    """(cosh(x) - 1) / sinh(x) = tanh(x / 2), far beyond where each of the two overflows."""
+    points = np.array([-1e3, -800.0, -2.0, -1e-5, 1e-5, 0.3, 40.0, 800.0])
+    x = sg.input("x", (len(points),))
+    value = (cosh(x) - 1) / sinh(x)
+    truth = [mp.tanh(mp.mpf(float(p)) / 2) for p in points]
+    assert np.all(ulps(sg.function([x], value)(points), truth) <= 4)
+    np.testing.assert_allclose(
+        sg.function([x], sg.grad(value.sum(), x))(points),
+        [float((1 - t * t) / 2) for t in truth],
+        rtol=1e-13,
+    )
 
 
 # ---------------------------------------------------------------- softmax and its kin
