@@ -72,9 +72,11 @@ def cofactors(a, *along):
     With matrices after a: its derivative along them. All are polynomials of one degree in a: a
     power of two is taken out, so that products of entries stay in range, and put back.
     """
-    lost = ~np.isfinite(a).all(axis=(-2, -1), keepdims=True)
+    given = (a, *along)
+    lost = sum(~np.isfinite(x).all(axis=(-2, -1), keepdims=True) for x in given) > 0
     if lost.any():
-        return np.where(lost, np.nan, cofactors(np.where(lost, 0, a), *along)).astype(a.dtype)
+        known = cofactors(*[np.where(lost, 0, x) for x in given])
+        return np.where(lost, np.nan, known).astype(a.dtype)
     exponent = np.frexp(np.abs(a).max(axis=(-2, -1), keepdims=True, initial=0))[1]
     scaled = _cofactors(np.ldexp(a, -exponent), *along)
     return np.ldexp(scaled, (a.shape[-1] - 1 - len(along)) * exponent)
