@@ -173,6 +173,48 @@ def test_quotient_with_a_versine_stays_in_range() -> None:
     )
 
 
+UNITS: dict[str, tuple[Callable[..., Any], float]] = {
+    "x / sqrt(sum(x^2))": (lambda x: x / sqrt((x**2).sum(axis=1, keepdims=True)), 1.0),
+    "x / norm[:, None]": (lambda x: x / sg.expand_dims(sqrt((x * x).sum(axis=1)), 1), 1.0),
+    "x / sqrt(mean(x^2))": (lambda x: x / sqrt((x * x).mean(axis=1, keepdims=True)), 2.0),
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("scale", [1e200, 1.0, 1e-200])
+def test_slope_of_a_unit_vector(name: str, scale: float) -> None:
+    """A projection, to the last bits of the cotangent, wherever x is in range."""
+    build, factor = UNITS[name]
+    x, w = sg.input("x", ("B", 4)), sg.input("w", ("B", 4))
+    value, slope = sg.function([x, w], [build(x), sg.grad((w * build(x)).sum(), x)])(
+        points := scale * np.array([[1.0, 2.0, 3.0, 4.0], [5e3, -0.2, -1.3, 0.02]]),
+        weights := np.array([[0.5, 1.0, 1.5, 2.1], [3.0, 0.1, 0.7, -0.2]]),
+    )
+    for row, t, got, d_row in zip(points, weights, value, slope, strict=True):
+        v, t = [mp.mpf(float(p)) for p in row], [mp.mpf(float(p)) for p in t]
+        square = mp.fsum(p * p for p in v)
+        dot = mp.fsum(p * q for p, q in zip(v, t, strict=True))
+        unit = [factor * p / mp.sqrt(square) for p in v]
+        exact = [
+            factor * (q - p * dot / square) / mp.sqrt(square) for p, q in zip(v, t, strict=True)
+        ]
+        assert np.all(ulps(got, unit) <= 4)
+        roundings = 4e-16 * float(factor * max(abs(q) for q in t) / mp.sqrt(square))
+        np.testing.assert_allclose(d_row, [float(e) for e in exact], rtol=0, atol=roundings)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+@pytest.mark.parametrize("rows", [4, "B"])
+def test_root_of_mean_square_stays_in_range(scale: float, rows: Any) -> None:
+    x = sg.input("x", (rows,))
+    value = sqrt((x**2).mean())
+    points = np.array([1.0, 2.0, 4.0, 10.0]) * scale
+    got, slope = sg.function([x], [value, sg.grad(value, x)])(points)
+    root = mp.sqrt(mp.fsum(mp.mpf(float(p)) ** 2 for p in points) / 4)
+    assert ulps(np.array([got]), [root]) <= 4
+    assert np.all(ulps(slope, [mp.mpf(float(p)) / (4 * root) for p in points]) <= 4)
+
+
 # ---------------------------------------------------------------- softmax and its kin
 
 
