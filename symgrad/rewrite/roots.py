@@ -39,6 +39,18 @@ def root_of_square(x: Expr) -> Expr:
     return absolute(x)
 
 
+@rule("stability", lambda x: square(absolute(x)))
+def square_of_absolute(x: Expr) -> Expr:
+    """|x|^2 -> x^2: it has no kink at 0, where sign(x) would take the second slope away."""
+    return square(x)
+
+
+@rule("stability", lambda x, y: hypot(absolute(x), y))
+def hypot_of_absolute(x: Expr, y: Expr) -> Expr:
+    """hypot(|x|, y) -> hypot(x, y): likewise."""
+    return hypot(x, y)
+
+
 @rule("stability", lambda x: log(square(x)), extends_domain=True, domain=(0.1, 2.0))
 def log_of_square(x: Expr) -> Expr:
     """log(x^2) -> 2 log|x|: the square overflows, and near 1 its rounding is all there is."""

@@ -173,6 +173,57 @@ def test_quotient_with_a_versine_stays_in_range() -> None:
     )
 
 
+INF = float("inf")
+#: (by hand, first and second derivative, points at the ends of the range and where kinks were)
+ENDS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any], list[float]]] = {
+    "-x log(x)": (
+        lambda x: -x * log(x),
+        lambda x: -1 - mp.log(x),
+        lambda x: -1 / x,
+        [1e300, INF, 1e-300, 1.0],
+    ),
+    "sqrt(|x|^2 + 4)": (
+        lambda x: sqrt(absolute(x) ** 2 + 4),
+        lambda x: x / mp.sqrt(x * x + 4),
+        lambda x: 4 / (x * x + 4) ** 1.5,
+        [0.0, 1e-300, -1.0],
+    ),
+    "hypot(|x|, 2)": (
+        lambda x: hypot(absolute(x), 2.0),
+        lambda x: x / mp.sqrt(x * x + 4),
+        lambda x: 4 / (x * x + 4) ** 1.5,
+        [0.0, 1e-300, -1.0],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_slopes_at_ends(name: str, dtype: str) -> None:
+    build, slope, curvature, values = ENDS[name]
+    with np.errstate(over="ignore", under="ignore"):
+        points = np.array(values).astype(dtype)
+    points = points[(points != 0) | (np.array(values) == 0)]
+    x = sg.input("x", (len(points),), dtype)
+    first = sg.grad(build(x).sum(), x)
+    found = sg.function([x], [first, sg.grad(first.sum(), x)])(points)
+    for got, exact in zip(found, (slope, curvature), strict=True):
+        truth = [exact(mp.mpf(float(p))) for p in points]
+        for value, true in zip(got, truth, strict=True):
+            with np.errstate(over="ignore"):
+                want = got.dtype.type(float(true))
+            assert value == want or abs(value - want) <= 4 * np.spacing(abs(want)), (name, true)
+
+
+def test_a_formula_of_one_variable_keeps_the_range_of_single_precision() -> None:
+    """(log(1 - exp(-exp(x))))'' where exp(x) is no number of single precision any more."""
+    x = sg.input("x", (3,), "float32")
+    value = log(1 - exp(-exp(x))).sum()
+    second = sg.grad(sg.grad(value, x).sum(), x)
+    got = sg.function([x], second)(np.array([95.0, 103.9, 1e30], "float32"))
+    np.testing.assert_array_equal(got, 0.0)
+
+
 UNITS: dict[str, tuple[Callable[..., Any], float]] = {
     "x / sqrt(sum(x^2))": (lambda x: x / sqrt((x**2).sum(axis=1, keepdims=True)), 1.0),
     "x / norm[:, None]": (lambda x: x / sg.expand_dims(sqrt((x * x).sum(axis=1)), 1), 1.0),
