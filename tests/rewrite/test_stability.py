@@ -215,6 +215,13 @@ def test_slopes_at_ends(name: str, dtype: str) -> None:
             assert value == want or abs(value - want) <= 4 * np.spacing(abs(want)), (name, true)
 
 
+def test_slope_of_the_logarithm_of_an_inverse() -> None:
+    x = sg.input("x", (5,))
+    slope = sg.function([x], sg.grad(-log(1 / (1 + x)).sum(), x))
+    points = np.array([np.inf, 1e300, 1e-300, -0.5, 3.0])
+    np.testing.assert_allclose(slope(points), 1 / (1 + points), rtol=1e-15, atol=0)
+
+
 def test_a_formula_of_one_variable_keeps_the_range_of_single_precision() -> None:
     """(log(1 - exp(-exp(x))))'' where exp(x) is no number of single precision any more."""
     x = sg.input("x", (3,), "float32")
