@@ -14,6 +14,7 @@ import numpy as np
 __all__ = [
     "as_floating",
     "as_floats",
+    "coshm1",
     "deliver",
     "exp_below",
     "exp_sum",
@@ -90,6 +91,12 @@ def logistic_residual(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = Non
         return np.add(above - y, tail, out=out)
     near = near & (np.abs(x) < 1)  # there h is 1/2
     return deliver(np.where(near, (0.5 - y) + np.tanh(x / 2) / 2, (above - y) + tail), out)
+
+
+def coshm1(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """cosh(x) - 1 = 2 sinh(x / 2)^2."""
+    s = np.sinh(0.5 * as_floating(x))
+    return np.multiply(2 * s, s, out=out)
 
 
 def log_cosh(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -121,6 +121,8 @@ def terms(node: Expr, run: Rewriter, depth: int = 4) -> list[Term] | None:
     if name in ("sinh", "cosh"):
         x = args[0]
         return [Term(0.5, x), Term(0.5 if name == "cosh" else -0.5, scaled(x, -1))]
+    if name == "coshm1":
+        return [Term(0.5, args[0]), Term(0.5, scaled(args[0], -1)), Term(-1.0, None)]
     if name == "negative":
         return _times(terms(args[0], run, depth - 1), -1.0)
     if name in ("add", "subtract"):

@@ -23,6 +23,7 @@ from symgrad.rewrite.log_form import (
     sum_of_two,
 )
 from symgrad.rewrite.pattern import (
+    absolute,
     log,
     log1mexp,
     log_cosh,
@@ -94,6 +95,12 @@ def _share(node: Expr, forms: Forms) -> LogForm | None:
 @form_of("cosh")
 def _cosh(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(log_cosh(node.args[0]))
+
+
+@form_of("coshm1")
+def _coshm1(node: Expr, forms: Forms) -> LogForm | None:
+    size = absolute(node.args[0])  # e^|x| (1 - e^-|x|)^2 / 2
+    return LogForm(size + scaled(log1mexp(size), 2), factor=0.5)
 
 
 @form_of("softmax")

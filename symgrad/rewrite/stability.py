@@ -15,6 +15,7 @@ import math
 from symgrad.ir.graph import rebuild
 from symgrad.ir.node import Expr
 from symgrad.ops import activation, slopes
+from symgrad.ops.trigonometric import coshm1
 from symgrad.rewrite import exponentials
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.exponentials import ratio, softmax_quotient
@@ -23,6 +24,7 @@ from symgrad.rewrite.pattern import (
     absolute,
     cos,
     cosh,
+    cosm1,
     erf,
     erfc,
     exp,
@@ -39,7 +41,6 @@ from symgrad.rewrite.pattern import (
     relu,
     share,
     sigmoid,
-    sin,
     sinh,
     softmax,
     softplus,
@@ -397,14 +398,26 @@ def one_minus_erfc(x: Expr) -> Expr:
 
 @rule("stability", lambda x: 1 - cos(x))
 def one_minus_cos(x: Expr) -> Expr:
-    """1 - cos(x) -> 2 sin(x/2)^2: exact for small x."""
-    return square(sin(scaled(x, 0.5))) * 2
+    """1 - cos(x) -> -cosm1(x): exact for small x, and its slope is sin(x)."""
+    return -cosm1(x)
 
 
 @rule("stability", lambda x: cos(x) - 1)
 def cos_minus_one(x: Expr) -> Expr:
-    """cos(x) - 1 -> -2 sin(x/2)^2: exact for small x."""
-    return square(sin(scaled(x, 0.5))) * -2
+    """cos(x) - 1 -> cosm1(x): exact for small x, and its slope is -sin(x)."""
+    return cosm1(x)
+
+
+@rule("stability", lambda x: cosh(x) - 1)
+def cosh_minus_one(x: Expr) -> Expr:
+    """cosh(x) - 1 -> coshm1(x): exact for small x, and its slope is sinh(x)."""
+    return coshm1(x)
+
+
+@rule("stability", lambda x: 1 - cosh(x))
+def one_minus_cosh(x: Expr) -> Expr:
+    """1 - cosh(x) -> -coshm1(x): exact for small x, and its slope is -sinh(x)."""
+    return -coshm1(x)
 
 
 @rule("stability", lambda x: x * x, takes_complex=True)

@@ -115,6 +115,7 @@ EXEMPT = {
     "einsum": "lowered to products of matrices and sums, measured as these",
     "recurrence": "the derivative of cumprod, measured as that",
     "logsumexp_weights": "the derivative of logsumexp, measured as that",
+    "unit": "x over its norm, measured as that formula",
     "standard_normal": "a draw",
     "standard_uniform": "a draw",
 }  # fmt: skip

@@ -198,6 +198,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "radians": lambda x: mp.pi * x / 180,
     "tanh_slope": lambda x: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x),
     "sigmoid_slope": lambda x: _sigmoid(x) * _sigmoid(-x),
+    "coshm1": lambda x: 2 * mp.sinh(x / 2) ** 2,
     "one_minus_square": lambda x: 1 - x * x,
     "direction": lambda x, y: x / mp.sqrt(x * x + y * y),
     "share": lambda x, y: _sigmoid(x - y),
