@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -171,22 +173,44 @@ def _multiply(node: Expr, forms: Forms) -> LogForm | None:
 
 
 def without_scale(a: Expr, b: Expr) -> Expr:
-    """``a + b``, where a scale that was taken out of a sum of exponentials is put back.
+    """``a + b``, where scales that were taken out of sums of exponentials are put back.
 
-    ``(y + t) + log(e^(p - t) + e^(q - t))`` for a `t` made of `p` and `q`, which hides no NaN.
+    ``(y + t) + log(e^(p - t) + e^(q - t))`` for a `t` made of `p` and `q`, which hides no NaN; and
+    so for several of them.
     """
-    for one, other in ((a, b), (b, a)):
-        if one.op.name != "add" or other.op.name != "logaddexp":
+    terms = [*_terms(a), *_terms(b)]
+    restored: list[Expr] = []
+    for other in [*terms]:
+        found = _with_own_scale(other)
+        if found is None:
             continue
-        (p, top), (q, same) = [less(arg) for arg in other.args]
-        if top is None or top is not same:
-            continue
-        if not all([arg is p or arg is q for arg in top.args]):
-            continue
-        for y, t in (one.args, one.args[::-1]):
-            if t is top:
-                return y + sum_of_two(LogForm(p), LogForm(q)).log
-    return a + b
+        top, whole = found
+        places = [i for i, term in enumerate(terms) if term is top]
+        if places:
+            del terms[places[0]]
+            terms = [whole if term is other else term for term in terms]
+            restored.append(whole)
+    if not restored:
+        return a + b
+    rest = [term for term in terms if not any([term is whole for whole in restored])]
+    return reduce(add, [*rest, *restored])
+
+
+def _terms(x: Expr) -> list[Expr]:
+    """The terms of a sum, few and not deep."""
+    if x.op.name != "add":
+        return [x]
+    return [term for arg in x.args for term in ([arg] if arg.op.name != "add" else arg.args)]
+
+
+def _with_own_scale(x: Expr) -> tuple[Expr, Expr] | None:
+    """``t`` and ``log(e^p + e^q)``, for ``log(e^(p - t) + e^(q - t))`` with such a `t`."""
+    if x.op.name != "logaddexp":
+        return None
+    (p, top), (q, same) = [less(arg) for arg in x.args]
+    if top is None or top is not same or not all([arg is p or arg is q for arg in top.args]):
+        return None
+    return top, sum_of_two(LogForm(p), LogForm(q)).log
 
 
 def less(core: Expr) -> tuple[Expr, Expr | None]:

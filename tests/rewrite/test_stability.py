@@ -612,3 +612,16 @@ def test_portion_of_a_softmax_that_is_a_cut_leaf() -> None:
     slope = sg.function([x], sg.grad(log(1 - p[1]), p))([0.0, 1.0, 2.0])
     q = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
     np.testing.assert_allclose(slope, [0, -1 / (1 - q[1]), 0], rtol=1e-14)
+
+
+def test_scales_of_several_sums_are_put_back() -> None:
+    """log((1 + e^x) (1 + e^y)) is a sum of two softplus, with finite slopes at infinity too."""
+    x, y = sg.input("x", ()), sg.input("y", ())
+    e = sg.log((1 + sg.exp(x)) * (1 + sg.exp(y)))
+    function = sg.function([x, y], [e, *sg.grad(e, [x, y])], style="readable")
+    assert "logaddexp" not in function.source
+    for at in (0.3, 800.0, np.inf):
+        value, d_x, d_y = function(at, 0.5)
+        assert value == pytest.approx(np.logaddexp(0, at) + np.log1p(np.exp(0.5)), rel=1e-15)
+        assert d_x == pytest.approx(1 / (1 + np.exp(-at)), rel=1e-15)
+        assert d_y == pytest.approx(1 / (1 + np.exp(-0.5)), rel=1e-15)
