@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.ir.node import Expr
+from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import Example, function
 from symgrad.ops import kernels, special_kernels
 from symgrad.ops.elementwise import elementwise, floating
@@ -73,6 +73,47 @@ def softplus(x: Any) -> Any:
 )
 def log_sigmoid(x: Any) -> Any:
     """log(1 / (1 + e^-x)), finite for every finite x."""
+
+
+_LOGITS = (((3, 4), (3, 4)), ((3, 1), (4,)))
+
+
+@elementwise(
+    formula="log(1 + exp(x)) - x*y",
+    partials=lambda out, x, y: (logistic_residual(x, y), -x),
+    numpy="logistic_loss({0}, {1})",
+    latex=r"\log\left(1 + e^{{{0}}}\right) - {0}\,{1}",
+    kernels=(kernels.logistic_loss,),
+    cost=35,
+    name="logistic_loss",
+    examples=tuple(
+        Example(lambda x, y: logistic_loss(x, y), lambda x, y: np.logaddexp(0, x) - x * y, shapes)
+        for shapes in _LOGITS
+    ),
+)
+def logistic_loss(x: Any, y: Any) -> Any:
+    """log(1 + e^x) - x y, the cross-entropy of a logit x and a share y.
+
+    Where y is 1 and x large, or y is 0 and -x is, it is e^-|x|, of which a difference of the two
+    terms keeps nothing.
+    """
+
+
+@elementwise(
+    formula="1 / (1 + exp(-x)) - y",
+    partials=lambda out, x, y: (sigmoid_slope(x), literal(-1, out.dtype)),
+    numpy="logistic_residual({0}, {1})",
+    latex=r"\left(\sigma\left({0}\right) - {1}\right)",
+    kernels=(kernels.logistic_residual,),
+    cost=40,
+    name="logistic_residual",
+    examples=tuple(
+        Example(lambda x, y: logistic_residual(x, y), lambda x, y: _scipy("expit", x) - y, shapes)
+        for shapes in _LOGITS
+    ),
+)
+def logistic_residual(x: Any, y: Any) -> Any:
+    """sigmoid(x) - y, exact where y is 0, 1/2 or 1 and little is left."""
 
 
 @elementwise(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.ir.config import config
-from symgrad.ir.node import Expr, literal
+from symgrad.ir.node import LITERAL, Expr, literal
 from symgrad.ir.op import FUNCTIONS, Example
-from symgrad.ops import kernels
+from symgrad.ops import kernels, log_kernels
 from symgrad.ops.elementwise import elementwise, floating
 from symgrad.ops.slopes import share, share2
 
@@ -171,6 +171,44 @@ def log1mexp(x: Any) -> Any:
 )
 def logaddexp(x: Any, y: Any) -> Any:
     """log(e^x + e^y), without overflow; -inf with gradient 0 if both are -inf."""
+
+
+def _log_mixture_partials(out: Expr, x: Expr, y: Expr, w: Expr) -> tuple[Expr, Expr, Expr]:
+    p, q = share(x, y), share(y, x)
+    if not (w.op is LITERAL and np.all(w.attrs["value"].array == 0.5)):
+        p, q = w * p, (1 - w) * q
+        total = p + q
+        total = FUNCTIONS["where"](total == 0, 1, total)
+        p, q = p / total, q / total
+    # of e^x - e^y, the greater taken out
+    rise = FUNCTIONS["where"](x > y, -expm1(y - x) * exp(x - out), expm1(x - y) * exp(y - out))
+    return p, q, rise
+
+
+@elementwise(
+    formula="log(w*exp(x) + (1 - w)*exp(y))",
+    partials=_log_mixture_partials,
+    numpy="log_mixture({0}, {1}, {2})",
+    latex=r"\log\left({2}\, e^{{{0}}} + \left(1 - {2}\right) e^{{{1}}}\right)",
+    kernels=(log_kernels.log_mixture,),
+    cost=35,
+    name="log_mixture",
+    examples=tuple(
+        Example(
+            lambda x, y, w: log_mixture(x, y, w),
+            lambda x, y, w: np.log(w * np.exp(x) + (1 - w) * np.exp(y)),
+            shapes,
+            domain=((-2.0, 2.0), (-2.0, 2.0), (0.1, 0.9)),
+        )
+        for shapes in (((3, 4), (3, 4), ()), ((3, 1), (4,), (3, 4)))
+    ),
+)
+def log_mixture(x: Any, y: Any, w: Any) -> Any:
+    """log(w e^x + (1 - w) e^y); for w = 1/2 it is the log-mean-exp of two numbers.
+
+    It is exact for small x and y, where the logarithms of the weights would cancel; but where w
+    or 1 - w is tiny, log(w) + x may be all that counts, and is rounded.
+    """
 
 
 @elementwise(

@@ -14,6 +14,7 @@ import numpy as np
 __all__ = [
     "as_floating",
     "as_floats",
+    "coshm1",
     "deliver",
     "exp_below",
     "exp_sum",
@@ -24,6 +25,8 @@ __all__ = [
     "log1p_square",
     "log_cosh",
     "log_sigmoid",
+    "logistic_loss",
+    "logistic_residual",
     "power_series",
     "sigmoid",
     "silu",
@@ -68,6 +71,32 @@ def log_sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """log(1 / (1 + e^-x)) = min(x, 0) - log1p(e^-|x|)."""
     x = as_floating(x)
     return np.subtract(np.minimum(x, 0), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def logistic_loss(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 + e^x) - x y = x (h - y) + log1p(e^-|x|), where h is 1 for x > 0 and else 0."""
+    x, y = as_floats(x, y)
+    return np.add(x * ((x > 0) - y), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def logistic_residual(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """sigmoid(x) - y = (h - y) + (sigmoid(x) - h), where h is 1 for x > 0 and else 0."""
+    x, y = as_floats(x, y)
+    e = np.exp(-np.abs(x))
+    e /= 1 + e
+    above = x > 0
+    tail = np.where(above, -e, e)
+    near = (y > 0.2) & (y < 0.8)
+    if not near.any():
+        return np.add(above - y, tail, out=out)
+    near = near & (np.abs(x) < 1)  # there h is 1/2
+    return deliver(np.where(near, (0.5 - y) + np.tanh(x / 2) / 2, (above - y) + tail), out)
+
+
+def coshm1(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """cosh(x) - 1 = 2 sinh(x / 2)^2."""
+    s = np.sinh(0.5 * as_floating(x))
+    return np.multiply(2 * s, s, out=out)
 
 
 def log_cosh(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

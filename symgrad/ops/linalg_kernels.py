@@ -69,16 +69,28 @@ def solve_triangular(a, b, lower=False, transposed=False, unit=False):
 def cofactors(a, *along):
     """The matrix of cofactors of a: the gradient of det(a), for any rank.
 
-    With matrices after a: its derivative along them. From the singular values the products
-    without one of them, or two, are exact where others are 0; where nothing is small, the
-    transposed inverse times the determinant is as good.
+    With matrices after a: its derivative along them. All are polynomials of one degree in a: a
+    power of two is taken out, so that products of entries stay in range, and put back.
+    """
+    given = (a, *along)
+    lost = sum(~np.isfinite(x).all(axis=(-2, -1), keepdims=True) for x in given) > 0
+    if lost.any():
+        known = cofactors(*[np.where(lost, 0, x) for x in given])
+        return np.where(lost, np.nan, known).astype(a.dtype)
+    exponent = np.frexp(np.abs(a).max(axis=(-2, -1), keepdims=True, initial=0))[1]
+    scaled = _cofactors(np.ldexp(a, -exponent), *along)
+    return np.ldexp(scaled, (a.shape[-1] - 1 - len(along)) * exponent)
+
+
+def _cofactors(a, *along):
+    """The same for finite matrices.
+
+    From the singular values the products without one of them, or two, are exact where others
+    are 0; where nothing is small, the transposed inverse times the determinant is as good.
     """
     kind = a.dtype
-    lost = ~np.isfinite(a).all(axis=(-2, -1), keepdims=True)
-    if lost.any():
-        return np.where(lost, np.nan, cofactors(np.where(lost, 0, a), *along)).astype(kind)
-    if not along and _is_far_from_singular(a):
-        x = np.linalg.inv(a)
+    x = None if along else _inverse_far_from_singular(a)
+    if x is not None:
         return np.linalg.det(a)[..., None, None] * np.swapaxes(x, -1, -2)
     if len(along) > 1:
         return _cofactors_along(a.astype(np.float64), along).astype(kind)
@@ -96,15 +108,15 @@ def cofactors(a, *along):
     return (turn * u @ inner @ vt).astype(kind)
 
 
-def _is_far_from_singular(a):
-    """Whether inverting every matrix loses less than three digits."""
+def _inverse_far_from_singular(a):
+    """Inverses, if inverting every matrix loses less than three digits; None otherwise."""
     if not a.size or a.dtype.kind == "c":
-        return False
+        return None
     try:
         x = np.linalg.inv(a)
     except np.linalg.LinAlgError:
-        return False
-    return bool(np.all(_largest_column(a) * _largest_column(x) < 1e3))
+        return None
+    return x if np.all(_largest_column(a) * _largest_column(x) < 1e3) else None
 
 
 def _largest_column(a):
@@ -143,7 +155,7 @@ def _cofactors_along(a, along):
     for signs in range(2 ** (k - 1)):
         signed = [-h if signs >> i & 1 else h for i, h in enumerate(directions)]
         points = a + turns.reshape(n, *[1] * max(h.ndim for h in (a, *along))) * sum(signed)
-        values = cofactors(points)
+        values = _cofactors(points)
         weights = (turns**-k).reshape(n, *[1] * (values.ndim - 1))
         total = total + (-1) ** signs.bit_count() * (values * weights).mean(axis=0).real
     return total * scale / 2 ** (k - 1)

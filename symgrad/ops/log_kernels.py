@@ -19,6 +19,7 @@ __all__ = [
     "inv_boxcox",
     "inv_boxcox1p",
     "kl_div",
+    "log_mixture",
     "log_ratio",
     "logit",
     "rel_entr",
@@ -60,6 +61,21 @@ def log_ratio(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np
         tiny = np.finfo(q.dtype).tiny
         z = np.where((q >= tiny) & (q <= 1 / tiny), z, np.log(x) - np.log(y))
     return deliver(z, out)
+
+
+def log_mixture(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """log(w e^x + (1 - w) e^y) = c + log1p(w expm1(x - c) + (1 - w) expm1(y - c)).
+
+    c is the greater of x and y; 0 where that is small, as the result may be, or infinite.
+    """
+    x, y, w = as_floats(x, y, w)
+    m = np.maximum(x, y)
+    c = np.where((np.abs(m) < 1) | np.isinf(m), 0, m)
+    with np.errstate(divide="ignore", over="ignore"):
+        inner = w * np.expm1(x - c) + (1 - w) * np.expm1(y - c)
+        return np.add(c, np.log1p(inner), out=out)
 
 
 def rel_entr(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

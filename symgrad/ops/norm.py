@@ -11,10 +11,10 @@ from symgrad.errors import DeclarationError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_complex
-from symgrad.ir.node import Expr, literal
-from symgrad.ir.op import Example, public, register
+from symgrad.ir.node import Expr, literal, make
+from symgrad.ir.op import OPS, Example, Op, public, register
 from symgrad.ops.arithmetic import power
-from symgrad.ops.axes import as_floating, indices
+from symgrad.ops.axes import Axes, as_floating, indices
 from symgrad.ops.axis_kernels import euclidean_norm
 from symgrad.ops.comparison import equal, not_equal
 from symgrad.ops.examples import later
@@ -85,6 +85,58 @@ def _direction(node: Expr) -> Expr:
     """x / ||x||, and 0 at 0."""
     y = keep(node, node)
     return node.args[0] / where(equal(y, 0), 1, y)
+
+
+@register
+class Unit(Op):
+    """x / ||x|| along axes: vectors of length 1, whose slope is a projection."""
+
+    name = "unit"
+    examples = (
+        Example(lambda x: unit(x, (0,)), lambda x: x / np.linalg.norm(x), ((4,),)),
+        Example(
+            lambda x: unit(x, (1,)),
+            lambda x: x / np.linalg.norm(x, axis=1, keepdims=True),
+            ((3, 4),),
+        ),
+        Example(lambda x: unit(x, (0, 1)), lambda x: x / np.linalg.norm(x), ((3, 4),)),
+    )
+
+    def aval(self, x: Aval, *, axis: Axes) -> Aval:
+        return x
+
+    def _project(self, node: Expr, t: Expr) -> Expr:
+        """What t holds at right angles to x, over ||x||: symmetric, so its own adjoint."""
+        along = reduction("sum", t * node, node.attrs["axis"], True)
+        return (t - along * node) / _length(node)
+
+    def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
+        return (self._project(node, ct),)
+
+    def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
+        (t,) = tangents
+        return None if t is None else self._project(node, t)
+
+    def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
+        return unit(args[0], tuple([a + 1 for a in node.attrs["axis"]]))
+
+    def lower(self, node: Expr) -> Expr:
+        return node.args[0] / _length(node)
+
+    def latex(self, node: Expr, *args: str) -> str:
+        return rf"\frac{{{args[0]}}}{{{OPS['euclidean_norm'].latex(_length(node), *args)}}}"
+
+    def flops(self, node: Expr) -> int:
+        return 3 * _length(node).op.flops(_length(node))
+
+
+def _length(node: Expr) -> Expr:
+    return reduction("euclidean_norm", node.args[0], node.attrs["axis"], True)
+
+
+def unit(x: Expr, axis: Axes) -> Expr:
+    """x / ||x||: vectors along axes, as vectors of length 1; NaN for 0."""
+    return make(OPS["unit"], (x,), {"axis": axis})
 
 
 @register

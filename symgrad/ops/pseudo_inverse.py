@@ -79,17 +79,19 @@ class Pinv(Op):
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         (a,), p = node.args, node
-        pt, turned = matrix_transpose(p), matrix_transpose(ct)
-        left, right = turned @ p @ pt, pt @ p @ turned
-        return (left - a @ (p @ left) + right - right @ p @ a - pt @ ct @ pt,)
+        if _is_wide(a):
+            turned = _pinv_vjp(matrix_transpose(a), matrix_transpose(p), matrix_transpose(ct))
+            return (matrix_transpose(turned),)
+        return (_pinv_vjp(a, p, ct),)
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         (a,), (t,), p = node.args, tangents, node
         if t is None:
             return None
-        pt, tt = matrix_transpose(p), matrix_transpose(t)
-        left, right = p @ pt @ tt, tt @ pt @ p
-        return left - left @ a @ p + right - p @ (a @ right) - p @ t @ p
+        if _is_wide(a):
+            turned = _pinv_jvp(matrix_transpose(a), matrix_transpose(p), matrix_transpose(t))
+            return matrix_transpose(turned)
+        return _pinv_jvp(a, p, t)
 
     def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
         return make(self, args, node.attrs)
@@ -104,6 +106,34 @@ class Pinv(Op):
     def flops(self, node: Expr) -> int:
         n, m = node.shape[-2:]
         return 20 * min(m, n) if isinstance(m, int) and isinstance(n, int) else 20 * 64
+
+
+def _is_wide(a: Expr) -> bool:
+    m, n = a.shape[-2:]
+    return isinstance(m, int) and isinstance(n, int) and m < n
+
+
+# Bracketed so that with more rows than columns all between is n x n, and that nothing is as large
+# as p p' p, beyond the range long before the derivative is: first what the projections leave of a
+# matrix, then its growth. They are applied twice: once leaves cond(a) roundings of what it takes.
+
+
+def _pinv_vjp(a: Expr, p: Expr, ct: Expr) -> Expr:
+    pt, turned = matrix_transpose(p), matrix_transpose(ct)
+    outside, beside = turned, turned
+    for _ in range(2):
+        outside = outside - a @ (p @ outside)
+        beside = beside - beside @ (p @ a)
+    return outside @ (p @ pt) + pt @ (p @ beside) - pt @ (ct @ pt)
+
+
+def _pinv_jvp(a: Expr, p: Expr, t: Expr) -> Expr:
+    pt, turned = matrix_transpose(p), matrix_transpose(t)
+    outside, beside = turned, turned
+    for _ in range(2):
+        outside = outside - (outside @ a) @ p
+        beside = beside - (p @ a) @ beside
+    return (p @ pt) @ outside + (beside @ pt) @ p - (p @ t) @ p
 
 
 @public(namespace="linalg")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.ir.node import Expr, as_exprs
+from symgrad.ir.node import Expr, as_exprs, literal
 from symgrad.ir.op import Example, public
 from symgrad.ops import gamma_kernels, kernels, log_kernels
 from symgrad.ops import softmax as softmax_ops
@@ -43,9 +43,14 @@ def _quotient(x: Expr, y: Expr) -> Expr:
     return where(logical_and(x == 0, y == 0), 0, x / y)
 
 
+def _xlogy_partials(out: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
+    # of x log x the slope is log x + 1, also where x / x is none: at 0 and infinity
+    return log(y), literal(1, out.dtype) if x is y else _quotient(x, y)
+
+
 @elementwise(
     formula="x * log(y)",
-    partials=lambda out, x, y: (log(y), _quotient(x, y)),
+    partials=_xlogy_partials,
     numpy="xlogy({0}, {1})",
     latex=r"{0} \log {1}",
     kernels=(log_kernels.xlogy,),

@@ -132,6 +132,21 @@ def cosh(x: Any) -> Any:
 
 
 @elementwise(
+    formula="cosh(x) - 1",
+    partials=lambda out, x: (sinh(x),),
+    numpy="coshm1({0})",
+    latex=r"\left(\cosh {0} - 1\right)",
+    dtype=floating,
+    kernels=(kernels.coshm1,),
+    cost=25,
+    name="coshm1",
+    examples=_examples(lambda x: coshm1(x), lambda x: np.cosh(x) - 1),
+)
+def coshm1(x: Any) -> Any:
+    """cosh(x) - 1, without cancellation near 0."""
+
+
+@elementwise(
     formula="tanh(x)",
     # not 1 - tanh^2, of which nothing is left where tanh is 1 to the last bit
     partials=lambda out, x: (1 - out * out if x.dtype.kind == "c" else tanh_slope(x),),

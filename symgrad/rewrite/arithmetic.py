@@ -114,6 +114,12 @@ def negative_times(x: Expr, y: Expr, node: Expr) -> Expr:
     return -(y * x) if node.args[0] is y else -(x * y)
 
 
+@rule("arithmetic", lambda x, y: x / y / y * y, extends_domain=True, domain=(0.1, 2.0))
+def divided_once_too_often(x: Expr, y: Expr) -> Expr:
+    """x / y / y * y -> x / y: what the chain rule makes of log(1 / y), finite where y is not."""
+    return x / y
+
+
 @rule("arithmetic", lambda x, y: (-x) / y, domain=(0.1, 2.0), takes_complex=True)
 def negative_over(x: Expr, y: Expr) -> Expr:
     """(-x) / y -> -(x / y)."""

@@ -47,6 +47,21 @@ def _exponential(node: Expr, run: Rewriter) -> Expr | None:
 
 def softmax_quotient(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
     """``n / d``, where `d` is a sum of exponentials and `n` linear in the same ones."""
+    found = _softmax_quotient(n, d, run)
+    if found is not None or run.opaque(n) or run.opaque(d):
+        return found
+    # factors that are numbers stand before the sum, or were taken out of it
+    (n, above), (d, below) = _without_factor(n, run), _without_factor(d, run)
+    found = None if above == below == 1 else _softmax_quotient(n, d, run)
+    return None if found is None else scaled(found, above / below)
+
+
+def _without_factor(x: Expr, run: Rewriter) -> tuple[Expr, float]:
+    return (x, 1.0) if any([run.opaque(arg) for arg in x.args]) else direction(x)
+
+
+def _softmax_quotient(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
+    """The same, with no factors before either."""
     total = rows(d, run)
     if total.op.name != "sum" or run.opaque(total) or run.opaque(n):
         return None
@@ -106,6 +121,8 @@ def terms(node: Expr, run: Rewriter, depth: int = 4) -> list[Term] | None:
     if name in ("sinh", "cosh"):
         x = args[0]
         return [Term(0.5, x), Term(0.5 if name == "cosh" else -0.5, scaled(x, -1))]
+    if name == "coshm1":
+        return [Term(0.5, args[0]), Term(0.5, scaled(args[0], -1)), Term(-1.0, None)]
     if name == "negative":
         return _times(terms(args[0], run, depth - 1), -1.0)
     if name in ("add", "subtract"):

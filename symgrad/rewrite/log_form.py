@@ -16,24 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgrad.ir.graph import rebuild, topological
+from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr, literal
-from symgrad.ir.size import product
+from symgrad.ops.exponential import log_mixture
 from symgrad.rewrite.pattern import (
-    log,
-    log1mexp,
-    log_cosh,
-    log_softmax,
     logaddexp,
-    logmeanexp,
-    logsumexp,
-    maximum,
-    minimum,
     softplus,
-    where,
 )
-from symgrad.rewrite.pattern import sum as sum_
-from symgrad.rewrite.scalars import difference, number, scaled
+from symgrad.rewrite.scalars import number, scaled
 
 if TYPE_CHECKING:
     from symgrad.rewrite.engine import Rewriter
@@ -60,6 +50,9 @@ class LogForm:
     factor : float
         A positive number: those of a product are multiplied before their logarithm is taken, so
         that what cancels among them is gone.
+    whole : (float, Expr), optional
+        With this factor, the logarithm as one op: of a sum over the number of its terms it is
+        that of a mean, exact where it is near 0.
     """
 
     core: Expr
@@ -68,12 +61,15 @@ class LogForm:
     scale: Expr | None = None
     rest: Expr | None = None
     factor: float = 1.0
+    whole: tuple[float, Expr] | None = None
 
     @property
     def log(self) -> Expr:
         """The logarithm of the expression."""
         if self.factor == 1:
             return self.core
+        if self.whole is not None and abs(self.factor / self.whole[0] - 1) < 4e-16:
+            return self.whole[1]
         value = number(self.core)
         if value is not None:
             return literal(np.asarray(value + math.log(self.factor), self.core.dtype))
@@ -121,7 +117,9 @@ Rule = Callable[[Expr, Forms], "LogForm | None"]
 _FORMS: dict[str, Rule] = {}
 
 
-def _of(*names: str) -> Callable[[Rule], Rule]:
+def form_of(*names: str) -> Callable[[Rule], Rule]:
+    """Declare what the logarithm of some ops is, given the forms of their arguments."""
+
     def enter(fn: Rule) -> Rule:
         _FORMS.update(dict.fromkeys(names, fn))
         return fn
@@ -129,372 +127,41 @@ def _of(*names: str) -> Callable[[Rule], Rule]:
     return enter
 
 
-def _merged(core: Expr, *parts: LogForm, factor: float = 1.0) -> LogForm:
+# ---------------------------------------------------------------- forms put together
+
+
+def merged(core: Expr, *parts: LogForm, factor: float = 1.0) -> LogForm:
     """The form of something made of `parts`."""
     sure, hot = all([p.sure for p in parts]), any([p.hot for p in parts])
     return LogForm(core, sure, hot, factor=factor)
 
 
-def _times(form: LogForm, factor: float) -> LogForm:
-    """The form with another factor: a sum over the number of its terms is a mean, and back."""
-    core = form.core
-    if core.op.name in ("logsumexp", "logmeanexp"):
-        x, attrs = core.args[0], core.attrs
-        count = product(x.shape[axis] for axis in attrs["axis"])
-        if isinstance(count, int) and count:
-            if core.op.name == "logsumexp" and abs(factor * count - 1) < 4e-16:
-                return replace(form, core=logmeanexp(x, **attrs), factor=1.0)
-            if core.op.name == "logmeanexp" and factor == count:
-                return replace(form, core=logsumexp(x, **attrs), factor=1.0)
-    return replace(form, factor=factor)
-
-
-def _in_range(factor: float) -> bool:
+def in_range(factor: float) -> bool:
     return 1e-300 < factor < 1e300
 
 
-@_of("literal")
-def _literal(node: Expr, forms: Forms) -> LogForm | None:
-    array = node.attrs["value"].array
-    if not (np.all(array >= 0) and np.all(np.isfinite(array))):
-        return None
-    if not node.shape and array > 0:
-        return LogForm(literal(0.0, node.dtype), hot=False, factor=float(array))
-    with np.errstate(divide="ignore"):
-        return LogForm(literal(np.log(array).astype(node.dtype)), hot=False)
-
-
-@_of("astype", "one_hot")
-def _indicator(node: Expr, forms: Forms) -> LogForm | None:
-    if node.op.name == "one_hot":
-        return LogForm(log(node), hot=False)
-    return _mask(node.args[0], node) if node.args[0].dtype.kind == "b" else None
-
-
-def _mask(condition: Expr, node: Expr) -> LogForm:
-    """The form of a condition as a number, in the dtype of `node`."""
-    one, zero = literal(0.0, node.dtype), literal(-np.inf, node.dtype)
-    return LogForm(where(condition, one, zero), hot=False)
-
-
-@_of("exp")
-def _exp(node: Expr, forms: Forms) -> LogForm | None:
-    return LogForm(node.args[0]) if node.args[0].dtype == node.dtype else None
-
-
-@_of("exp_sum", "exp_below")
-def _exp_sum(node: Expr, forms: Forms) -> LogForm | None:
-    a, b = node.args
-    if a.dtype != node.dtype or b.dtype != node.dtype:
-        return None
-    return LogForm(a + b if node.op.name == "exp_sum" else a - b)
-
-
-@_of("exp2")
-def _exp2(node: Expr, forms: Forms) -> LogForm | None:
-    return LogForm(scaled(node.args[0], math.log(2))) if node.args[0].dtype == node.dtype else None
-
-
-@_of("sigmoid")
-def _sigmoid(node: Expr, forms: Forms) -> LogForm | None:
-    return LogForm(-softplus(scaled(node.args[0], -1)))
-
-
-@_of("share")
-def _share(node: Expr, forms: Forms) -> LogForm | None:
-    return LogForm(-softplus(difference(node.args[1], node.args[0])))
-
-
-@_of("cosh")
-def _cosh(node: Expr, forms: Forms) -> LogForm | None:
-    return LogForm(log_cosh(node.args[0]))
-
-
-@_of("softmax")
-def _softmax(node: Expr, forms: Forms) -> LogForm | None:
-    return LogForm(log_softmax(node.args[0], axis=node.attrs["axis"]))
-
-
-def _factors(node: Expr, forms: Forms) -> tuple[LogForm, LogForm] | LogForm | None:
-    """Forms of two factors, of which one at most is not sure: it has the sign of their product.
-
-    Of two that are not sure, the form of ``node`` itself.
-    """
-    a, b = [
-        _mask(arg, node) if arg.dtype.kind == "b" else form
-        for arg, form in zip(node.args, forms, strict=True)
-    ]
-    if not ((a and a.hot) or (b and b.hot)):
-        return None if a is None or b is None else (a, b)
-    if (a is None or not a.sure) and (b is None or not b.sure):
-        return _of_unknown_sign(node, a, b)
-    return a or _unknown(node.args[0]), b or _unknown(node.args[1])
-
-
-def _unknown(x: Expr) -> LogForm:
-    return LogForm(log(x), sure=False, hot=False, rest=x)
-
-
-def _of_unknown_sign(node: Expr, a: LogForm | None, b: LogForm | None) -> LogForm | None:
-    """A product or quotient of two expressions that may both be negative."""
-    (p, u), (q, v) = [
-        (form.scale, form.rest) if form and form.scale is not None else (None, arg)
-        for form, arg in zip((a, b), node.args, strict=True)
-    ]
-    if u is None or v is None or (p is None and q is None):
-        return None
-    scale = difference(p, q) if node.op.name == "divide" else _sum_of(p, q)
-    return _scaled_rest(scale, rebuild(node, (u, v)))
-
-
-def _sum_of(*scales: Expr | None) -> Expr:
-    one, *more = [scale for scale in scales if scale is not None]
-    return one + more[0] if more else one
-
-
-def _scaled_rest(scale: Expr, rest: Expr) -> LogForm:
-    """The form of ``exp(scale) * rest``."""
-    return LogForm(scale + log(rest), sure=False, scale=scale, rest=rest)
-
-
-@_of("multiply")
-def _multiply(node: Expr, forms: Forms) -> LogForm | None:
-    factors = _factors(node, forms)
-    if factors is None or isinstance(factors, LogForm):
-        return factors
-    a, b = factors
-    factor = a.factor * b.factor
-    if _in_range(factor):
-        for one, other in ((a, b), (b, a)):
-            plain = other.rest is None or one.is_one
-            if one.is_number and plain and other.core.shape == node.shape:
-                return _times(other, factor)
-    for sure, other in ((a, b), (b, a)):
-        if other.rest is not None:
-            return _scaled_rest(_sum_of(sure.log, other.scale), other.rest)
-    if _in_range(factor):
-        return _merged(_without_scale(a.core, b.core), a, b, factor=factor)
-    return _merged(a.log + b.log, a, b)
-
-
-def _without_scale(a: Expr, b: Expr) -> Expr:
-    """``a + b``, where a scale that was taken out of a sum of exponentials is put back.
-
-    ``(y + t) + log(e^(p - t) + e^(q - t))`` for a `t` made of `p` and `q`, which hides no NaN.
-    """
-    for one, other in ((a, b), (b, a)):
-        if one.op.name != "add" or other.op.name != "logaddexp":
-            continue
-        (p, top), (q, same) = [_less(arg) for arg in other.args]
-        if top is None or top is not same:
-            continue
-        if not all([arg is p or arg is q for arg in top.args]):
-            continue
-        for y, t in (one.args, one.args[::-1]):
-            if t is top:
-                return y + _sum_of_two(LogForm(p), LogForm(q)).log
-    return a + b
-
-
-def _over_expm1(c: float | None, below: Expr) -> LogForm | None:
-    """``c / (e^u - 1)`` for c < 0: positive where u is negative."""
-    if c is None or c >= 0 or below.op.name != "expm1":
-        return None
-    u = below.args[0]
-    return LogForm(scaled(log1mexp(scaled(u, -1)), -1), sure=False, factor=-c)
-
-
-@_of("divide")
-def _divide(node: Expr, forms: Forms) -> LogForm | None:
-    special = _over_expm1(number(node.args[0]), node.args[1])
-    if special is not None:
-        return special
-    factors = _factors(node, forms)
-    if factors is None or isinstance(factors, LogForm):
-        return factors
-    a, b = factors
-    factor = a.factor / b.factor
-    if _in_range(factor) and b.rest is None:
-        if b.is_number and (a.rest is None or b.is_one) and a.core.shape == node.shape:
-            return _times(a, factor)
-        if a.is_number and b.core.shape == node.shape:
-            return _merged(scaled(b.core, -1), a, b, factor=factor)
-    if a.rest is not None:
-        return _scaled_rest(difference(a.scale, b.log), a.rest)
-    if _in_range(factor):
-        return _merged(a.core - b.core, a, b, factor=factor)
-    return _merged(a.log - b.log, a, b)
-
-
-@_of("reciprocal")
-def _reciprocal(node: Expr, forms: Forms) -> LogForm | None:
-    return _power_of(forms[0], -1) if forms[0] else None
-
-
-def _power_of(form: LogForm, exponent: float) -> LogForm:
-    factor = form.factor**exponent if abs(math.log(form.factor) * exponent) < 690 else 0.0
-    if _in_range(factor):
-        return _merged(scaled(form.core, exponent), form, factor=factor)
-    return _merged(scaled(form.log, exponent), form)
-
-
-@_of("sqrt")
-def _sqrt(node: Expr, forms: Forms) -> LogForm | None:
-    return _power_of(forms[0], 0.5) if forms[0] else None
-
-
-@_of("square")
-def _square(node: Expr, forms: Forms) -> LogForm | None:
-    return _power_of(forms[0], 2) if forms[0] and forms[0].sure else None
-
-
-@_of("power")
-def _power(node: Expr, forms: Forms) -> LogForm | None:
-    exponent = number(node.args[1])
-    if forms[0] is None or not forms[0].sure or exponent is None:
-        return None
-    return _power_of(forms[0], exponent)
-
-
-@_of("absolute")
-def _absolute(node: Expr, forms: Forms) -> LogForm | None:
-    return forms[0] if forms[0] and forms[0].sure else None
-
-
-@_of("add")
-def _add(node: Expr, forms: Forms) -> LogForm | None:
-    a, b = forms
-    if a is None or b is None or not (a.sure and b.sure and (a.hot or b.hot)):
-        return None
-    return _sum_of_two(a, b)
-
-
-def _less(core: Expr) -> tuple[Expr, Expr | None]:
-    """``p`` and ``t`` of ``p - t``."""
-    if core.op.name == "subtract":
-        return core.args[0], core.args[1]
-    if core.op.name == "negative":
-        return literal(0.0, core.dtype), core.args[0]
-    return core, None
-
-
-def _sum_of_two(a: LogForm, b: LogForm) -> LogForm:
+def sum_of_two(a: LogForm, b: LogForm) -> LogForm:
+    """The form of a sum."""
+    if a.factor + b.factor == 1 and 0.1 <= a.factor <= 0.9:
+        return merged(log_mixture(a.core, b.core, a.factor), a, b)
     if a.factor == b.factor != 1:  # c (u + v)
-        whole = _sum_of_two(replace(a, factor=1.0), replace(b, factor=1.0))
-        return replace(whole, factor=a.factor)
-    if a.is_one:
-        return _merged(softplus(b.log), a, b)
-    if b.is_one:
-        return _merged(softplus(a.log), a, b)
-    return _merged(logaddexp(a.log, b.log), a, b)
+        form = sum_of_two(replace(a, factor=1.0), replace(b, factor=1.0))
+        return replace(form, factor=a.factor)
+    form = merged(_log_of_sum(a, b), a, b)
+    if a.factor == b.factor:
+        form = replace(form, whole=(0.5, log_mixture(a.core, b.core, 0.5)))
+    return form
 
 
-@_of("subtract")
-def _subtract(node: Expr, forms: Forms) -> LogForm | None:
-    # positive or not, the logarithm exists where a > b, and log1mexp then does
-    a, b = forms
-    if a is None or b is None or not (a.sure and b.sure and b.hot):
-        return None
-    if a.is_one:
-        return LogForm(log1mexp(scaled(b.log, -1)), sure=False)
-    if a.hot:
-        return LogForm(a.log + log1mexp(difference(a.log, b.log)), sure=False)
-    return None
+def _log_of_sum(a: LogForm, b: LogForm) -> Expr:
+    for one, other in ((a, b), (b, a)):
+        if one.is_one:
+            return softplus(other.log)
+    return logaddexp(a.log, b.log)
 
 
-@_of("expm1")
-def _expm1(node: Expr, forms: Forms) -> LogForm | None:
-    x = node.args[0]
-    return LogForm(x + log1mexp(x), sure=False)
-
-
-@_of("negative")
-def _negative(node: Expr, forms: Forms) -> LogForm | None:
-    x = node.args[0]
-    if x.op.name == "divide":
-        c = number(x.args[0])
-        return _over_expm1(None if c is None else -c, x.args[1])
-    if x.op.name != "expm1":
-        return None
-    return LogForm(log1mexp(scaled(x.args[0], -1)), sure=False)
-
-
-@_of("sum")
-def _sum(node: Expr, forms: Forms) -> LogForm | None:
-    form = forms[0]
-    if form is None or not form.sure or not form.hot:
-        return None
-    return LogForm(logsumexp(form.core, **node.attrs), factor=form.factor)
-
-
-@_of("mean")
-def _mean(node: Expr, forms: Forms) -> LogForm | None:
-    form = forms[0]
-    if form is None or not form.sure or not form.hot:
-        return None
-    return LogForm(logmeanexp(form.core, **node.attrs), factor=form.factor)
-
-
-@_of("prod")
-def _prod(node: Expr, forms: Forms) -> LogForm | None:
-    form = forms[0]
-    if form is None or not form.sure or not form.hot:
-        return None
-    return LogForm(sum_(form.log, **node.attrs))
-
-
-@_of("hypot")
-def _hypot(node: Expr, forms: Forms) -> LogForm | None:
-    a, b = forms
-    if a is None or b is None or not (a.sure and b.sure and (a.hot or b.hot)):
-        return None
-    return _power_of(_sum_of_two(_power_of(a, 2), _power_of(b, 2)), 0.5)
-
-
-@_of("euclidean_norm")
-def _norm(node: Expr, forms: Forms) -> LogForm | None:
-    form = forms[0]
-    if form is None or not form.sure or not form.hot:
-        return None
-    total = logsumexp(scaled(form.core, 2), **node.attrs)
-    return LogForm(scaled(total, 0.5), factor=form.factor)
-
-
-@_of("max", "min")
-def _extremum(node: Expr, forms: Forms) -> LogForm | None:
-    form = forms[0]
-    if form is None or not form.sure or not form.hot:
-        return None
-    return LogForm(rebuild(node, (form.log,)))
-
-
-@_of("maximum", "minimum")
-def _extremum_of_two(node: Expr, forms: Forms) -> LogForm | None:
-    a, b = forms
-    if a is None or b is None or not (a.sure and b.sure):
-        return None
-    return _merged((maximum if node.op.name == "maximum" else minimum)(a.log, b.log), a, b)
-
-
-@_of("where")
-def _where(node: Expr, forms: Forms) -> LogForm | None:
-    _, a, b = forms
-    if a is None or b is None:
-        return None
-    return _merged(where(node.args[0], a.log, b.log), a, b)
-
-
-@_of("getitem", "reshape", "transpose", "expand_dims", "squeeze", "broadcast_to")
-def _view(node: Expr, forms: Forms) -> LogForm | None:
-    form = forms[0]
-    if form is None or not form.hot:
-        return None
-    return _merged(rebuild(node, (form.core, *node.args[1:])), form, factor=form.factor)
-
-
-@_of("concatenate", "stack")
-def _joined(node: Expr, forms: Forms) -> LogForm | None:
-    known = [form for form in forms if form is not None]
-    if len(known) < len(forms):
-        return None
-    return _merged(rebuild(node, tuple([form.log for form in known])), *known)
+def power_of(form: LogForm, exponent: float) -> LogForm:
+    factor = form.factor**exponent if abs(math.log(form.factor) * exponent) < 690 else 0.0
+    if in_range(factor):
+        return merged(scaled(form.core, exponent), form, factor=factor)
+    return merged(scaled(form.log, exponent), form)

@@ -143,6 +143,14 @@ def _hyperbolic(node: Expr, forms: Forms) -> Scaled | None:
     return Scaled({top: 1.0}, where(top < 1, near, up - down) * 0.5)
 
 
+@_of("coshm1")
+def _coshm1(node: Expr, forms: Forms) -> Scaled | None:
+    form = _hyperbolic(sinh(scaled(node.args[0], 0.5)), [])
+    if form is None or form.rest is None or node.args[0].dtype != node.dtype:
+        return None
+    return Scaled(form.raised(2).scale, square(form.rest) * 2)
+
+
 @_of("multiply", "divide")
 def _product(node: Expr, forms: Forms) -> Scaled | None:
     a, b = forms
@@ -285,13 +293,13 @@ def _counted(exponent: Expr, rest: Expr | None) -> Expr:
 def _below(exponent: Expr, top: Expr, rest: Expr | None) -> Expr:
     """e^(exponent - top); in range also where a zero beside it let it have no part in `top`."""
     if not _is_positive(rest):
-        exponent = minimum(exponent, top + _far(exponent))
+        exponent = minimum(exponent, top + _FAR)
     return exp_below(exponent, top)
 
 
-def _far(x: Expr) -> float:
-    """An exponent whose exponential is still a number."""
-    return float(math.floor(math.log(float(np.finfo(x.dtype).max))) - 1)
+#: an exponent whose exponential is a number in single precision too, in which a formula of one
+#: variable may be computed whatever it was made of
+_FAR = 87.0
 
 
 def _used(matrix: Expr, axis: int) -> Expr:
@@ -389,7 +397,7 @@ def in_range(node: Expr, run: Rewriter) -> Expr | None:
     if head is not None and form.counted and form.rest is not None:
         # beside a zero, an exponential that may be as large as it likes
         exponent = _exponent(form.scale)
-        head = exp(where(form.rest != 0, exponent, minimum(exponent, _far(form.rest))))
+        head = exp(where(form.rest != 0, exponent, minimum(exponent, _FAR)))
     if head is None:
         made = form.rest
     elif form.rest is None:

@@ -233,7 +233,7 @@ def _read(formula: Formula) -> Value:
                 made = _add(_exponential(below[0]), minus)
             case "sigmoid":
                 made = _inverse(_add(one, _inverse(_exponential(below[0]))))
-            case "sinh" | "cosh" | "tanh":
+            case "sinh" | "cosh" | "coshm1" | "tanh":
                 e = _exponential(below[0])
                 sinh_ = _add(e, _multiply(minus, _inverse(e)))
                 cosh_ = _add(e, _inverse(e))
@@ -241,6 +241,7 @@ def _read(formula: Formula) -> Value:
                     made = _multiply(sinh_, _inverse(cosh_))
                 else:
                     made = _multiply(sinh_ if op == "sinh" else cosh_, _inverse(two))
+                    made = _add(made, minus) if op == "coshm1" else made
             case _:
                 raise _Unsuitable
         values.append(made)

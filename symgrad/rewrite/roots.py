@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from symgrad.ir.node import Expr, literal, make
+from symgrad.ir.node import Expr, as_expr, literal, make
 from symgrad.ir.op import OPS
 from symgrad.ops import slopes
-from symgrad.rewrite.engine import rule
+from symgrad.ops.axes import count
+from symgrad.ops.norm import unit
+from symgrad.rewrite.engine import Rewriter, rule
+from symgrad.rewrite.log_form import log_form
 from symgrad.rewrite.pattern import (
     NUMBER,
     absolute,
+    astype,
     hypot,
     log,
     log1p,
@@ -33,6 +37,18 @@ from symgrad.rewrite.scalars import number
 def root_of_square(x: Expr) -> Expr:
     """sqrt(x^2) -> |x|: nothing overflows, and the slope is exact."""
     return absolute(x)
+
+
+@rule("stability", lambda x: square(absolute(x)))
+def square_of_absolute(x: Expr) -> Expr:
+    """|x|^2 -> x^2: it has no kink at 0, where sign(x) would take the second slope away."""
+    return square(x)
+
+
+@rule("stability", lambda x, y: hypot(absolute(x), y))
+def hypot_of_absolute(x: Expr, y: Expr) -> Expr:
+    """hypot(|x|, y) -> hypot(x, y): likewise."""
+    return hypot(x, y)
 
 
 @rule("stability", lambda x: log(square(x)), extends_domain=True, domain=(0.1, 2.0))
@@ -107,6 +123,53 @@ def root_of_sum_of_squares(x: Expr, axis: Any, keepdims: bool, node: Expr) -> Ex
     if node.dtype.kind != "f" or not axis:
         return None
     return make(OPS["euclidean_norm"], (x,), {"axis": axis, "keepdims": keepdims})
+
+
+@rule(
+    "stability",
+    lambda x, axis, keepdims: sqrt(mean(square(x), axis=axis, keepdims=keepdims)),
+    extends_domain=True,
+    examples=(
+        lambda x: sqrt(mean(square(x), axis=1)),
+        lambda x: sqrt(mean(x * x, axis=1, keepdims=True)),
+        lambda x: sqrt(mean(x[0] ** 2)),
+    ),
+)
+def root_of_mean_of_squares(x: Expr, axis: Any, keepdims: bool, node: Expr) -> Expr | None:
+    """sqrt(mean x^2) -> the norm over sqrt(n): squares overflow long before it."""
+    if node.dtype.kind != "f" or not axis:
+        return None
+    norm = make(OPS["euclidean_norm"], (x,), {"axis": axis, "keepdims": keepdims})
+    n = count(x.shape, axis)
+    return norm / (math.sqrt(n) if isinstance(n, int) else astype(sqrt(as_expr(n)), node.dtype))
+
+
+@rule(
+    "stability",
+    lambda x, y: x / y,
+    only=lambda op, below: below[1] in ("euclidean_norm", "expand_dims", "divide"),
+    extends_domain=True,
+    examples=(
+        lambda x: x / sqrt(sum_(square(x), axis=1, keepdims=True)),
+        lambda x: x / sqrt(mean(square(x), axis=1, keepdims=True)),
+        lambda x: x / sqrt(sum_(x**2)),
+    ),
+)
+def over_norm(x: Expr, y: Expr, run: Rewriter) -> Expr | None:
+    """x / ||x|| -> a vector of length 1: nothing in its slopes overflows before they do."""
+    if y.op.name == "divide" and not run.opaque(y) and not y.args[1].ndim:
+        found = over_norm(x, y.args[0], run)
+        return None if found is None else found * y.args[1]
+    spread = y.op.name == "expand_dims" and not run.opaque(y)
+    norm = y.args[0] if spread else y
+    if norm.op.name != "euclidean_norm" or run.opaque(norm) or norm.args[0] is not x:
+        return None
+    axis, kept = norm.attrs["axis"], norm.attrs["keepdims"]
+    aligned = y.attrs["axis"] == axis and not kept if spread else kept or len(axis) == x.ndim
+    form = log_form(x, run)
+    if not aligned or (form is not None and form.hot):  # exponentials are looked at as a whole
+        return None
+    return unit(x, axis)
 
 
 @rule(

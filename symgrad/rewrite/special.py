@@ -15,7 +15,7 @@ import numpy as np
 
 from symgrad.ir.node import Expr
 from symgrad.rewrite.engine import Rewriter, rule
-from symgrad.rewrite.log_form import Forms, LogForm, _of, log_form
+from symgrad.rewrite.log_form import Forms, LogForm, form_of, log_form
 from symgrad.rewrite.pattern import (
     absolute,
     bessel_i,
@@ -61,12 +61,12 @@ _ROOT_HALF = math.sqrt(0.5)
 # ---------------------------------------------------------------- logarithms
 
 
-@_of("ndtr")
+@form_of("ndtr")
 def _ndtr(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(log_ndtr(node.args[0]))
 
 
-@_of("erfc")
+@form_of("erfc")
 def _erfc(node: Expr, forms: Forms) -> LogForm | None:
     # beyond 1/2 by erfcx, which does not underflow; before, erf is what is small
     x = node.args[0]
@@ -75,13 +75,13 @@ def _erfc(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(where(far, tail, log1p(-erf(where(far, 0, x)))))
 
 
-@_of("gamma")
+@form_of("gamma")
 def _gamma(node: Expr, forms: Forms) -> LogForm | None:
     x = node.args[0]
     return _signed(gammaln(x), gammasgn(x))
 
 
-@_of("beta")
+@form_of("beta")
 def _beta(node: Expr, forms: Forms) -> LogForm | None:
     a, b = node.args
     return _signed(betaln(a, b), gammasgn(a) * gammasgn(b) * gammasgn(a + b))
@@ -92,7 +92,7 @@ def _signed(scale: Expr, sign: Expr) -> LogForm:
     return LogForm(scale + log(sign), sure=False, scale=scale, rest=sign)
 
 
-@_of("bessel_i")
+@form_of("bessel_i")
 def _i_of_order(node: Expr, forms: Forms) -> LogForm | None:
     x, order = node.args[0], node.attrs["order"]
     if order:
@@ -104,19 +104,19 @@ def _i_of_order(node: Expr, forms: Forms) -> LogForm | None:
     return LogForm(where(near, log1p(i0(where(near, x, 0)) + (-1)), z + log(i0e(z))))
 
 
-@_of("k0", "k1")
+@form_of("k0", "k1")
 def _k(node: Expr, forms: Forms) -> LogForm | None:
     x = node.args[0]
     return LogForm(log((k0e if node.op.name == "k0" else k1e)(x)) - x)
 
 
-@_of("kv")
+@form_of("kv")
 def _kv(node: Expr, forms: Forms) -> LogForm | None:
     v, x = node.args
     return LogForm(log(kve(v, x)) - x)
 
 
-@_of("iv")
+@form_of("iv")
 def _iv(node: Expr, forms: Forms) -> LogForm | None:
     v, x = node.args
     return _of_scaled(x, ive(v, x))

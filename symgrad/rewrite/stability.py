@@ -14,7 +14,8 @@ import math
 
 from symgrad.ir.graph import rebuild
 from symgrad.ir.node import Expr
-from symgrad.ops import slopes
+from symgrad.ops import activation, slopes
+from symgrad.ops.trigonometric import coshm1
 from symgrad.rewrite import exponentials
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.exponentials import ratio, softmax_quotient
@@ -23,6 +24,7 @@ from symgrad.rewrite.pattern import (
     absolute,
     cos,
     cosh,
+    cosm1,
     erf,
     erfc,
     exp,
@@ -39,7 +41,6 @@ from symgrad.rewrite.pattern import (
     relu,
     share,
     sigmoid,
-    sin,
     sinh,
     softmax,
     softplus,
@@ -66,6 +67,8 @@ from symgrad.rewrite.scalars import scaled
         lambda x, y: log(1 + exp(-2.0 * x)),
         lambda x, y: log(sigmoid(x) * sqrt(sigmoid(y))),
         lambda x, y: log(softmax(x, axis=1)[:, 1:]),
+        lambda x, y: log(softmax(x, axis=1)[:, 0] + softmax(x, axis=1)[:, 2]),
+        lambda x, y: log(1 - softmax(x, axis=0)[1]),
         lambda x, y: log(1 - exp(-exp(x))),
         lambda x, y: log(cosh(x)),
     ),
@@ -232,6 +235,7 @@ def half_times_twice_sinh(x: Expr) -> Expr:
         lambda x, y: exp(x[1, 2]) / sum_(exp(x)),
         lambda x, y: sum_(exp(x) * y, axis=1) / sum_(exp(x), axis=1),
         lambda x, y: (exp(x) @ y.T) / sum_(exp(x), axis=-1, keepdims=True),
+        lambda x, y: 2 * exp(x) / (3 * sum_(exp(x), axis=0)),
     ),
 )
 def quotient_to_softmax(n: Expr, d: Expr, run: Rewriter) -> Expr | None:
@@ -394,14 +398,26 @@ def one_minus_erfc(x: Expr) -> Expr:
 
 @rule("stability", lambda x: 1 - cos(x))
 def one_minus_cos(x: Expr) -> Expr:
-    """1 - cos(x) -> 2 sin(x/2)^2: exact for small x."""
-    return square(sin(scaled(x, 0.5))) * 2
+    """1 - cos(x) -> -cosm1(x): exact for small x, and its slope is sin(x)."""
+    return -cosm1(x)
 
 
 @rule("stability", lambda x: cos(x) - 1)
 def cos_minus_one(x: Expr) -> Expr:
-    """cos(x) - 1 -> -2 sin(x/2)^2: exact for small x."""
-    return square(sin(scaled(x, 0.5))) * -2
+    """cos(x) - 1 -> cosm1(x): exact for small x, and its slope is -sin(x)."""
+    return cosm1(x)
+
+
+@rule("stability", lambda x: cosh(x) - 1)
+def cosh_minus_one(x: Expr) -> Expr:
+    """cosh(x) - 1 -> coshm1(x): exact for small x, and its slope is sinh(x)."""
+    return coshm1(x)
+
+
+@rule("stability", lambda x: 1 - cosh(x))
+def one_minus_cosh(x: Expr) -> Expr:
+    """1 - cosh(x) -> -coshm1(x): exact for small x, and its slope is -sinh(x)."""
+    return -coshm1(x)
 
 
 @rule("stability", lambda x: x * x, takes_complex=True)
@@ -431,6 +447,39 @@ def maximum_to_relu(x: Expr) -> Expr | None:
 def relu_plus_softplus(x: Expr) -> Expr:
     """max(x, 0) + log(1 + e^-|x|) -> softplus(x): as good, and its slope is sigmoid(x)."""
     return softplus(x)
+
+
+@rule(
+    "stability",
+    lambda x, y: softplus(x) - x * y,
+    extends_domain=True,
+    examples=(lambda x, y: softplus(x) - x * y,),
+)
+def softplus_less_product(x: Expr, y: Expr, node: Expr) -> Expr | None:
+    """log(1 + e^x) - x y -> the loss of a logit, as exact where almost nothing is left of it."""
+    return _logistic_loss(x, y, node)
+
+
+@rule("stability", lambda x, y: softplus(x) + -(x * y), extends_domain=True)
+def softplus_and_minus_product(x: Expr, y: Expr, node: Expr) -> Expr | None:
+    """log(1 + e^x) + -(x y): as the difference."""
+    return _logistic_loss(x, y, node)
+
+
+@rule(
+    "stability",
+    lambda x, y, u: y * softplus(u) + (1 - y) * softplus(x),
+    extends_domain=True,
+    examples=(lambda x, y: y * softplus(-x) + (1 - y) * softplus(x),),
+)
+def cross_entropy_of_sigmoid(x: Expr, y: Expr, u: Expr, node: Expr) -> Expr | None:
+    """-y log s(x) - (1 - y) log s(-x) -> log(1 + e^x) - x y."""
+    return _logistic_loss(x, y, node) if u is scaled(x, -1) else None
+
+
+def _logistic_loss(x: Expr, y: Expr, node: Expr) -> Expr | None:
+    loss: Expr = activation.logistic_loss(x, y)
+    return loss if loss.aval == node.aval else None
 
 
 @rule("stability", lambda x, y: (relu(x) - y) + softplus(-absolute(x)))

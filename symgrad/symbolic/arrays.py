@@ -236,6 +236,13 @@ def _euclidean_norm(node: Expr, x: Array) -> Any:
     return _each(sympy.sqrt)(total)
 
 
+@_define("unit")
+def _unit(node: Expr, x: Array) -> Any:
+    import sympy
+
+    return x / _each(sympy.sqrt)(np.asarray(_total(x * x, node), object))
+
+
 @_define("p_norm")
 def _p_norm(node: Expr, x: Array) -> Any:
     import sympy

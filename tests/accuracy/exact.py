@@ -175,6 +175,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softplus": lambda x: _logaddexp(x, mpf(0)),
     "log_sigmoid": lambda x: -_logaddexp(-x, mpf(0)),
     "silu": lambda x: x * _sigmoid(x),
+    "logistic_loss": lambda x, y: _logaddexp(x, mpf(0)) - x * y,
+    "logistic_residual": lambda x, y: _sigmoid(x) - y,
     "erf": _erf,
     "erfc": _erfc,
     "gelu": _gelu,
@@ -196,6 +198,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "radians": lambda x: mp.pi * x / 180,
     "tanh_slope": lambda x: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x),
     "sigmoid_slope": lambda x: _sigmoid(x) * _sigmoid(-x),
+    "coshm1": lambda x: 2 * mp.sinh(x / 2) ** 2,
     "one_minus_square": lambda x: 1 - x * x,
     "direction": lambda x, y: x / mp.sqrt(x * x + y * y),
     "share": lambda x, y: _sigmoid(x - y),
@@ -341,7 +344,7 @@ _FIXED = {name: _fixed(fn) for name, _, fn in FIXED.values()}
 _PAIRS = {
     "add", "subtract", "multiply", "divide", "power", "floor_divide", "remainder", "logaddexp",
     "logaddexp2", "arctan2", "hypot", "maximum", "minimum", "fmax", "fmin", "copysign",
-    "direction", "share", "share2", "exp_sum", "exp_below",
+    "direction", "share", "share2", "exp_sum", "exp_below", "logistic_loss", "logistic_residual",
 }  # fmt: skip
 
 

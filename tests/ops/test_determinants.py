@@ -1,6 +1,7 @@
 """Determinants: gradients at matrices of every rank, logarithms that do not overflow."""
 
 import math
+from fractions import Fraction
 from itertools import permutations
 from typing import Any
 
@@ -110,6 +111,26 @@ def test_nearly_singular_gradient_keeps_its_digits() -> None:
     A = sg.input("A", (4, 4))
     got = sg.function([A], sg.grad(np.linalg.det(A), A))(a)
     np.testing.assert_allclose(got, gradient_of(a), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("scale", "dtype"), [(1e150, float), (1e-150, float), (1e15, np.float32), (1e-17, np.float32)]
+)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_gradient_is_in_range_though_the_determinant_is_not(
+    scale: float, dtype: Any, rank: int
+) -> None:
+    a = (scale * of_rank(3, rank)).astype(dtype)
+    A, H = sg.input("A", (3, 3), dtype), sg.input("H", (3, 3), dtype)
+    first = sg.grad(np.linalg.det(A), A)
+    got, moved = sg.function([A, H], [first, sg.grad((first * H).sum(), A)])(a, a)
+    assert got.dtype == dtype
+    exact = [[Fraction(float(v)) for v in row] for row in a]
+    want = gradient_of(np.array(exact)).astype(float)  # of fractions, rounded once
+    bound = 16 * float(np.finfo(dtype).eps) * np.abs(a).max().astype(float) ** 2
+    np.testing.assert_allclose(got, want, rtol=0, atol=bound)
+    # a polynomial of degree 2 in A: Euler
+    np.testing.assert_allclose(moved, 2 * want, rtol=0, atol=4 * bound)
 
 
 def test_slogdet_neither_overflows_nor_loses_the_sign() -> None:

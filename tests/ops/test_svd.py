@@ -1,14 +1,17 @@
 """Singular values: equal ones and zeros, rank, pseudo-inverse and least squares."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.linalg
 
 import symgrad as sg
 from symgrad.errors import DeclarationError, ShapeError
+from symgrad.ir.graph import topological
 
 RNG = np.random.default_rng(11)
 
@@ -151,6 +154,32 @@ def test_pseudo_inverse_at_constant_rank(shape: tuple[int, int], rank: int) -> N
     c = RNG.normal(size=(n, m))
     slope = sg.function([A, C], sg.grad((P * C).sum(), A))(a, c)
     np.testing.assert_allclose((slope * along).sum(), (got * c).sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-147, 1e-9, 1.0, 1e150])
+@pytest.mark.parametrize("condition", [1e1, 1e6])
+def test_pseudo_inverse_of_full_rank(scale: float, condition: float) -> None:
+    """Its differential is then -P dA P: nothing is left of the projections, nor overflows."""
+    a = scale * of((3, 3), [1.0, 0.1, 1 / condition])
+    A, C = sg.input("A", (3, 3)), sg.input("C", (3, 3))
+    c = RNG.normal(size=(3, 3))
+    P = np.linalg.pinv(A)
+    slope, moved = sg.function([A, C], [sg.grad((P * C).sum(), A), sg.jvp(P, A, C)])(a, c)
+    with mpmath.workdps(60):
+        p = mpmath.inverse(mpmath.matrix(a.tolist()))
+        exact = (-p.T * mpmath.matrix(c.tolist()) * p.T, -p * mpmath.matrix(c.tolist()) * p)
+    for got, want in zip((slope, moved), exact, strict=True):
+        expected = np.array(want.tolist(), dtype=float)
+        bound = 1e-14 * condition * np.abs(expected).max()
+        np.testing.assert_allclose(got, expected, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("shape", [(300, 4), (4, 300)])
+def test_slopes_of_pseudo_inverse_are_no_larger_than_it(shape: tuple[int, int]) -> None:
+    A, H = sg.input("A", shape), sg.input("H", shape)
+    P = np.linalg.pinv(A)
+    made = topological([sg.grad(np.square(P).sum(), A), sg.jvp(P, A, H)])
+    assert max(math.prod(node.shape) for node in made) <= 1200
 
 
 def test_rtol_and_rcond_are_numpys() -> None:

@@ -35,6 +35,41 @@ class CompileError(ValueError):
     """A call that does not fit the compiled function."""
 
 
+def as_floats(*arguments: np.ndarray) -> list[np.ndarray]:
+    """Give arrays of their common floating dtype, for which Python's numbers do not count."""
+    dtype = np.result_type(*arguments)
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    return [np.asarray(x, dtype) for x in arguments]
+
+
+def logistic_loss(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log(1 + e^x) - x y = x (h - y) + log1p(e^-|x|), where h is 1 for x > 0 and else 0."""
+    x, y = as_floats(x, y)
+    return np.add(x * ((x > 0) - y), np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+def deliver(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """Give y as a ufunc would: in out if there is one, as a scalar if y has no axes."""
+    if out is None:
+        return y[()]
+    np.copyto(out, y, casting="same_kind")
+    return out
+
+
+def logistic_residual(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """sigmoid(x) - y = (h - y) + (sigmoid(x) - h), where h is 1 for x > 0 and else 0."""
+    x, y = as_floats(x, y)
+    e = np.exp(-np.abs(x))
+    e /= 1 + e
+    above = x > 0
+    tail = np.where(above, -e, e)
+    near = (y > 0.2) & (y < 0.8)
+    if not near.any():
+        return np.add(above - y, tail, out=out)
+    near = near & (np.abs(x) < 1)  # there h is 1/2
+    return deliver(np.where(near, (0.5 - y) + np.tanh(x / 2) / 2, (above - y) + tail), out)
+
+
 def as_floating(x: np.ndarray) -> np.ndarray:
     """Give x as an array of floats; integers and booleans become float64."""
     x = np.asarray(x)
@@ -45,12 +80,6 @@ def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """1 / (1 + e^-x) = e^min(x, 0) / (1 + e^-|x|), in which nothing overflows."""
     x = as_floating(x)
     return np.divide(np.exp(np.minimum(x, 0)), 1 + np.exp(-np.abs(x)), out=out)
-
-
-def softplus(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """log(1 + e^x) = max(x, 0) + log1p(e^-|x|)."""
-    x = as_floating(x)
-    return np.add(np.maximum(x, 0), np.log1p(np.exp(-np.abs(x))), out=out)
 
 
 _memory = threading.local()
@@ -140,14 +169,12 @@ def _evaluate_buffers(B):
     """Memory that is kept between calls."""
     return (
         np.empty((B,)),
-        np.empty((B,)),
     )
 
 
 def _forward_buffers(B):
     """Memory that is kept between calls."""
     return (
-        np.empty((B,)),
         np.empty((B,)),
         np.empty((B,)),
     )
@@ -157,7 +184,6 @@ def _backward_buffers(B):
     """Memory that is kept between calls."""
     return (
         np.empty((B,)),
-        np.empty((B,)),
     )
 
 
@@ -166,14 +192,12 @@ def _value_and_grad_buffers(B):
     return (
         np.empty((B,)),
         np.empty((B,)),
-        np.empty((B,)),
     )
 
 
 def _step_buffers(B):
     """Memory that is kept between calls."""
     return (
-        np.empty((B,)),
         np.empty((B,)),
         np.empty((B,)),
         np.empty((8,)),
@@ -218,14 +242,12 @@ def evaluate(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
-    b0, b1 = _kept(_evaluate_buffers, B)
+    (b0,) = _kept(_evaluate_buffers, B)
 
     z = np.matmul(x, w, out=b0)
     z += b                                                    # (B,)
-    z_softplus = softplus(z, out=b1)
-    z *= t
-    z_softplus -= z
-    loss = z_softplus.mean()
+    logistic_loss(z, t, out=z)
+    loss = z.mean()
     return loss
 
 
@@ -240,30 +262,24 @@ def forward(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
-    b0, b1, b2 = _kept(_forward_buffers, B)
+    b0, b1 = _kept(_forward_buffers, B)
 
     z = np.matmul(x, w, out=b0)
     z += b                                                    # (B,)
-    z_softplus = softplus(z, out=b1)
-    t_2 = np.multiply(z, t, out=b2)
-    z_softplus -= t_2
-    loss = z_softplus.mean()
-    z_sigmoid = sigmoid(z)
-    return loss, (B, x, z_sigmoid, t)
+    t_2 = logistic_loss(z, t, out=b1)
+    loss = t_2.mean()
+    t_3 = logistic_residual(z, t)
+    return loss, (B, x, t_3)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, t_2, t = residuals
-    b0, b1 = _kept(_backward_buffers, B)
-
-    t_3 = cotangent / B
-    d_z = np.multiply(t_3, t_2, out=b0)
-    t_4 = np.multiply(t_3, t, out=b1)
+    B, x, t_2 = residuals
+    (b0,) = _kept(_backward_buffers, B)
 
     # gradient
-    d_z -= t_4                                                # (B,)
+    d_z = np.multiply(cotangent / B, t_2, out=b0)             # (B,)
     d_b = d_z.sum()
     d_w = x.T @ d_z                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))
@@ -280,20 +296,16 @@ def value_and_grad(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
-    b0, b1, b2 = _kept(_value_and_grad_buffers, B)
+    b0, b1 = _kept(_value_and_grad_buffers, B)
 
     z = np.matmul(x, w, out=b0)
     z += b                                                    # (B,)
-    z_softplus = softplus(z, out=b1)
-    t_2 = np.multiply(z, t, out=b2)
-    z_softplus -= t_2
-    loss = z_softplus.mean()
-    sigmoid(z, out=z)
-    z /= B
-    t_3 = np.divide(t, B, out=b1)
+    t_2 = logistic_loss(z, t, out=b1)
+    loss = t_2.mean()
+    logistic_residual(z, t, out=z)
 
     # gradient
-    z -= t_3                                                  # (B,)
+    z /= B                                                    # (B,)
     d_b = z.sum()
     d_w = x.T @ z                                             # (8,)
     return loss, dict(zip(PARAMS, (d_w, d_b), strict=True))
@@ -319,29 +331,25 @@ def step(params, opt_state, x, t):
     w, b = _unpack(params, PARAMS, "params", write=True)
     (steps,) = _unpack(opt_state, SLOTS_STEPS, "opt_state", write=True)
     v_w, v_b = _unpack(opt_state, SLOTS_V, "opt_state", write=True)
-    b0, b1, b2, b3, b4 = _kept(_step_buffers, B)
+    b0, b1, b2, b3 = _kept(_step_buffers, B)
 
     z = np.matmul(x, w, out=b0)
     z += b                                                    # (B,)
-    z_softplus = softplus(z, out=b1)
-    t_2 = np.multiply(z, t, out=b2)
-    z_softplus -= t_2
-    loss = z_softplus.mean()
-    sigmoid(z, out=z)
-    z /= B
-    t_3 = np.divide(t, B, out=b1)
+    t_2 = logistic_loss(z, t, out=b1)
+    loss = t_2.mean()
+    logistic_residual(z, t, out=z)
 
     # gradient
-    z -= t_3                                                  # (B,)
+    z /= B                                                    # (B,)
     d_b = z.sum()
-    d_w = np.matmul(x.T, z, out=b3)                           # (8,)
+    d_w = np.matmul(x.T, z, out=b2)                           # (8,)
 
     # update
     steps += 1
-    t_4 = np.multiply(v_w, 0.9, out=b4)
-    np.add(t_4, d_w, out=v_w)
-    t_5 = np.multiply(v_w, 0.1, out=b3)
-    w -= t_5
+    t_3 = np.multiply(v_w, 0.9, out=b3)
+    np.add(t_3, d_w, out=v_w)
+    t_4 = np.multiply(v_w, 0.1, out=b2)
+    w -= t_4
     np.add(v_b * 0.9, d_b, out=v_b)
     b -= v_b * 0.1
     return loss
