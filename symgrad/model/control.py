@@ -20,6 +20,7 @@ from symgrad.ir.region import Region, bound, close, keep_origins
 from symgrad.ir.size import Size, as_size
 from symgrad.model import tree as trees
 from symgrad.model.chunks import chunk_length, in_chunks
+from symgrad.model.derived import tracing
 from symgrad.ops.draws import Draw
 from symgrad.ops.item import items
 from symgrad.ops.leaf import BOUND
@@ -86,11 +87,11 @@ def _names(structure: _Structure, parameter: str) -> list[str]:
 
 
 @contextmanager
-def _body(what: str, fn: Any) -> Iterator[None]:
+def _body(what: str, fn: Any, parameters: Sequence[Expr]) -> Iterator[None]:
     """Around the user's function: random draws in it would be the same at every step."""
     if not callable(fn):
         raise DeclarationError(f"{what} expects a function; got {type(fn).__name__} {fn!r}")
-    with recording() as made:
+    with recording() as made, tracing(parameters):
         yield
     for node in made:
         if isinstance(node.op, Draw):
@@ -264,7 +265,7 @@ def scan(
         bound(name, e.shape[1:], e.dtype)
         for name, e in zip(_names(rows, names[1]), sequences, strict=True)
     ]
-    with _body("scan", fn):
+    with _body("scan", fn, [*own, *elements]):
         result = fn(start.of(own), rows.of(elements))
     if not isinstance(result, tuple) or len(result) != 2:
         raise DeclarationError(
@@ -331,7 +332,7 @@ def map(fn: Callable[[Any], Any], xs: Any) -> Any:
     elements = [
         bound(n, e.shape[1:], e.dtype) for n, e in zip(_names(rows, name), sequences, strict=True)
     ]
-    with _body("map", fn):
+    with _body("map", fn, elements):
         ys = _Structure(fn(rows.of(elements)))
     y = [_leaf(leaf, "map: y") for leaf in ys.given]
     if not y:
@@ -381,9 +382,9 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
         raise DeclarationError("while_loop: there is nothing to carry")
     [name] = _parameter_names(body, 1) if callable(body) else ["carry"]
     own = [bound(n, e.shape, e.dtype) for n, e in zip(_names(start, name), carry, strict=True)]
-    with _body("while_loop", cond):
+    with _body("while_loop", cond, own):
         test = _condition("while_loop", cond(start.of(own)))
-    with _body("while_loop", body):
+    with _body("while_loop", body, own):
         result = body(start.of(own))
     new = _carry_back("while_loop", start, result)
     own, new, [test] = _settled([_is_number(v) for v in start.given], carry, own, new, [test])
@@ -447,7 +448,7 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     own = [bound(n, e.shape, e.dtype) for n, e in zip(called, args, strict=True)]
     results = []
     for fn in (then, otherwise):
-        with _body("cond", fn):
+        with _body("cond", fn, own):
             results.append(_Structure(fn(*given.of(own))))
     one, other = results
     if not one.fits(other):

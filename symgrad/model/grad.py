@@ -12,6 +12,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.dtypes import is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS
+from symgrad.model.derived import note, outer, with_leaves
 from symgrad.model.tree import flatten, flatten_like, unflatten
 from symgrad.rewrite import STABLE
 from symgrad.rewrite.engine import rewrite_exprs
@@ -21,7 +22,30 @@ __all__ = ["grad", "hvp", "jvp", "require_scalar", "stabilised", "value_and_grad
 
 def stabilised(outputs: Sequence[Expr], keep: Sequence[Expr] = ()) -> list[Expr]:
     """Outputs in the form that is differentiated; `keep` are leaves, never swallowed."""
-    return list(rewrite_exprs(list(outputs), STABLE, keep=keep)[0])
+    kept = [*keep, *outer(outputs)]
+    return list(rewrite_exprs(list(outputs), STABLE, keep=kept)[0])
+
+
+def _reverse(
+    outputs: Sequence[Expr], seeds: Sequence[Expr], leaves: Sequence[Expr]
+) -> Sequence[Expr | None]:
+    """Cotangents of expressions as they were declared."""
+
+    def make(given: Sequence[Expr], kept: Sequence[Expr]) -> Sequence[Expr | None]:
+        return cotangents(stabilised(given, [*leaves, *kept]), seeds, leaves)
+
+    return note(with_leaves(outputs, leaves), make)
+
+
+def _forward(
+    outputs: Sequence[Expr], tangents: Sequence[Expr], leaves: Sequence[Expr]
+) -> Sequence[Expr | None]:
+    """Tangents of expressions as they were declared."""
+
+    def make(given: Sequence[Expr], kept: Sequence[Expr]) -> Sequence[Expr | None]:
+        return pushforward(stabilised(given, [*leaves, *kept]), leaves, tangents)
+
+    return note(with_leaves(outputs, leaves), make)
 
 
 def _leaves(wrt: Any) -> tuple[list[Expr], Any]:
@@ -114,7 +138,7 @@ def grad(loss: Any, wrt: Any) -> Any:
     """
     loss = require_scalar(loss)
     leaves, tree = _leaves(wrt)
-    found = cotangents(stabilised([loss], leaves), [literal(1, loss.dtype)], leaves)
+    found = _reverse([loss], [literal(1, loss.dtype)], leaves)
     return unflatten(
         tree, [zero(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
     )
@@ -168,7 +192,7 @@ def vjp(outputs: Any, wrt: Any, cotangents_: Any) -> Any:
     seeds, _ = _matching(cotangents_, out_tree, len(outs), "cotangents")
     leaves, tree = _leaves(wrt)
     given = [_seed(s, o, "a cotangent") for s, o in zip(seeds, outs, strict=True)]
-    found = cotangents(stabilised(outs, leaves), given, leaves)
+    found = _reverse(outs, given, leaves)
     return unflatten(
         tree, [zero(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
     )
@@ -198,7 +222,7 @@ def jvp(outputs: Any, wrt: Any, tangents: Any) -> Any:
     leaves, tree = _leaves(wrt)
     given, _ = _matching(tangents, tree, len(leaves), "tangents")
     seeds = [_seed(t, x, "a tangent") for t, x in zip(given, leaves, strict=True)]
-    found = pushforward(stabilised(outs, leaves), leaves, seeds)
+    found = _forward(outs, seeds, leaves)
     return unflatten(
         out_tree, [zero(o) if t is None else t for o, t in zip(outs, found, strict=True)]
     )

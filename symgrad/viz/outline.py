@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from symgrad.ir.code import Code
 from symgrad.ir.graph import Graph, users
 from symgrad.ir.node import LITERAL, Expr
+from symgrad.ir.region import regions
 from symgrad.plan.names import given_name, is_backward, scope_of
 
 __all__ = ["Outline", "is_constant", "printable", "target"]
@@ -80,7 +81,8 @@ class Outline:
                 scope = _common([self.scopes[user] for user in above])
             self.scopes[node] = scope
             unplaced = self.graph.origin(node) is None and above and node not in self.labels
-            if is_backward(self.graph, node) or (
+            inside = [n for _, region in regions(node) for n in region.outputs]
+            if any([is_backward(self.graph, n) for n in (node, *inside)]) or (
                 unplaced and all([user in self.backward for user in above])
             ):
                 self.backward.add(node)

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.op import OPS
+from symgrad.ir.region import regions
 from symgrad.ir.size import Dim, Size, product
 from symgrad.ops.axes import count
 from symgrad.ops.leaf import Leaf
+from symgrad.ops.loop import BLOCKS, LOOP, trips
 from symgrad.ops.products import MATMUL
 from symgrad.ops.reduce import Reduction
 
@@ -33,6 +35,8 @@ def flops_of(node: Expr) -> Size:
     """
     if isinstance(node.op, Leaf) or node.op in (LITERAL, SIZE):
         return 0
+    if node.op in BLOCKS:
+        return _flops_of_block(node)
     elements = product(node.shape)
     if node.op is MATMUL:
         return product([2, elements, node.args[0].shape[-1]])
@@ -51,6 +55,15 @@ def flops_of(node: Expr) -> Size:
         if not isinstance(read, int):
             return product([max(each // HINT, 1), elements, read])  # `each` holds HINT for it
     return product([each, elements])
+
+
+def _flops_of_block(node: Expr) -> Size:
+    """The body's as often as a loop goes round (once, if only a test knows); a branch's larger."""
+    sides = [sum([flops_of(n) for n in region.nodes()], start=0) for _, region in regions(node)]
+    if node.op is LOOP:
+        known = node.attrs["test"] is None and not trips(node.attrs["length"])
+        return product([sides[0], node.attrs["length"] if known else 1])
+    return max(sides, key=lambda size: int(evaluated(size, {}, HINT)))
 
 
 def bytes_of(nodes: Iterable[Expr]) -> Size:

@@ -280,6 +280,30 @@ def test_derivatives_inside_hold_other_variables_fixed() -> None:
         assert [float(v) for v in sg.function([x], slopes)(1.0)] == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("outer", ["reverse", "forward"])
+@pytest.mark.parametrize("inner", ["reverse", "forward"])
+def test_descent_inside_a_loss_that_is_minimised_by_descent(inner: str, outer: str) -> None:
+    """z*(x) minimises (z - x)^2 + z^2, and x (z* - 1)^2 + x^2 / 10: by hand, x = 1 / 0.7."""
+    slopes = {"reverse": sg.grad, "forward": lambda y, x: sg.jvp(y, x, 1.0)}
+
+    def descend(f: Any, start: Any, mode: str, rate: float) -> Any:
+        def slope(z: Any) -> Any:
+            z = z * 1.0
+            return slopes[mode](f(z), z)
+
+        return sg.while_loop(lambda z: abs(slope(z)) > 1e-9, lambda z: z - rate * slope(z), start)
+
+    def outer_loss(x: Any) -> Any:
+        z = descend(lambda z: (z - x) ** 2 + z**2, 0.0 * x, inner, 0.2)
+        return (z - 1) ** 2 + x**2 / 10
+
+    start = sg.input("start", ())
+    best = descend(outer_loss, start, outer, 1.0)
+    value, slope = sg.function([start], [best, sg.grad(best, start)])(0.3)
+    assert float(value) == pytest.approx(1 / 0.7, abs=1e-7)
+    assert abs(float(slope)) < 1e-6  # the minimum does not depend on where it is sought from
+
+
 # ---------------------------------------------------------------- what the source looks like
 
 
@@ -300,6 +324,27 @@ def test_products_leave_the_loop() -> None:
     assert function.source.count(" @ ") == 6, function.source
     fired = str(function.report())
     assert "computed for all steps at once" in fired
+
+
+def test_an_output_that_nobody_reads_costs_nothing() -> None:
+    x = sg.input("x", ("T",))
+
+    def step(c: Any, v: Any) -> Any:
+        a, b = c
+        return (a * v, np.exp(b) + v), (np.sin(b), a + v)
+
+    (a, _), (_, sums) = sg.scan(step, (1.0, 0.5), x)
+    source = sg.function([x], [a, sums]).source
+    assert "exp" not in source.split("def function")[1]
+    assert "sin" not in source.split("def function")[1]
+
+
+def test_work_is_counted() -> None:
+    x, W = sg.input("x", ("T", 8)), sg.param("W", (8, 8))
+    h, _ = sg.scan(lambda h, v: (np.tanh(h @ W + v), None), sg.zeros(8), x)
+    report = sg.compile((h**2).sum()).report(T=100)
+    assert report.forward_flops >= 100 * 2 * 64
+    assert report.backward_flops >= 2 * 100 * 2 * 64
 
 
 def test_source_is_the_same_each_time() -> None:
@@ -401,6 +446,26 @@ def test_numbers_take_the_dtype_of_a_step() -> None:
     total, _ = sg.scan(lambda c, v: (c + v, None), 0, x)
     assert total.dtype == np.float32
     assert sg.while_loop(lambda n: n < 10, lambda n: n + 3, 0).dtype == np.int64
+
+
+def test_a_million_scalar_steps() -> None:
+    """Forward alone it needs no memory; with its gradient, that of its residuals."""
+    x, n = sg.input("x", ()), sg.input("n", (), dtype="int64")
+    _, y = sg.while_loop(
+        lambda c: c[0] < n, lambda c: (c[0] + 1, c[1] + 1e-6 * np.sin(c[1])), (0, x)
+    )
+    for outputs, most in ((y, 10**5), ([y, sg.grad(y, x)], 80 * 10**6)):
+        function = sg.function([x, n], outputs)
+        function(0.5, 10)
+        tracemalloc.start()
+        found = function(0.5, 10**6)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < most, peak
+    t = np.tan(0.25) * np.exp(1.0)  # tan(y / 2) grows as e^t
+    assert float(found[0]) == pytest.approx(2 * np.arctan(t), rel=1e-6)
+    slope = np.exp(1.0) / np.cos(0.25) ** 2 / (1 + t * t)
+    assert float(found[1]) == pytest.approx(slope, rel=1e-6)
 
 
 def test_ten_thousand_vector_steps() -> None:
