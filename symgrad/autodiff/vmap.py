@@ -13,7 +13,6 @@ from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr, as_expr, identity
 from symgrad.ir.op import function
 from symgrad.ir.size import Size
-from symgrad.ops.draws import Draw
 from symgrad.ops.leaf import INPUT
 from symgrad.ops.shape import broadcast_to, moveaxis, normalize_axis
 
@@ -126,7 +125,7 @@ def _batch_size(batched: dict[Expr, Expr]) -> Size:
 def _refuse_draws(outputs: list[Expr], shared: set[Expr]) -> None:
     """One draw for all examples, or one for each? The user must say."""
     for node in topological(outputs, stop=shared.__contains__):
-        if isinstance(node.op, Draw) and node not in shared:
+        if node.op.identity and "name" not in node.attrs and node not in shared:
             where = f", declared at {node.location}" if node.location else ""
             raise DeclarationError(
                 f"vmap: the function uses a random draw ({node.op.name}{where}); draw it outside "

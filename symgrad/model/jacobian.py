@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from symgrad.autodiff.batching import batch_outputs
-from symgrad.autodiff.colouring import columns_coloured, symmetric_coloured
 from symgrad.autodiff.forward import pushforward
 from symgrad.autodiff.reverse import cotangents, require_differentiable
-from symgrad.autodiff.sparsity import dependencies, pattern
+from symgrad.autodiff.sparsity import dependencies
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir import provenance
 from symgrad.ir.aval import format_shape
@@ -21,10 +20,9 @@ from symgrad.ir.node import Expr, as_expr, identity, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.region import everything
 from symgrad.ir.size import Dim, Size, product, symbols_in
-from symgrad.model.grad import grad, hvp, jvp, require_scalar, stabilised, vjp, zero
+from symgrad.model.grad import grad, jvp, require_scalar, stabilised, vjp, zero
 from symgrad.ops.leaf import INPUT
 from symgrad.ops.shape import moveaxis, normalize_axis
-from symgrad.ops.sparse import SparseExpr
 from symgrad.rewrite import SIMPLE
 from symgrad.rewrite.engine import rewrite_exprs
 
@@ -32,8 +30,6 @@ __all__ = [
     "gauss_newton",
     "hessian",
     "jacobian",
-    "sparse_hessian",
-    "sparse_jacobian",
     "taylor",
 ]
 
@@ -43,7 +39,7 @@ _WRITTEN_OUT = 12
 _HINT = 64
 
 
-def _variable(x: Any, what: str) -> Expr:
+def variable(x: Any, what: str) -> Expr:
     if not isinstance(x, Expr):
         raise DeclarationError(
             f"{what}: expected an expression to differentiate with respect to; got "
@@ -53,7 +49,7 @@ def _variable(x: Any, what: str) -> Expr:
     return x
 
 
-def _output(y: Any, what: str) -> Expr:
+def output(y: Any, what: str) -> Expr:
     made = as_expr(y)
     if not is_float(made.dtype):
         where = f", declared at {made.location}" if made.location else ""
@@ -67,7 +63,7 @@ def _guess(size: Size) -> int:
     return size
 
 
-def _stand_in(like: Expr, name: str) -> Expr:
+def stand_in(like: Expr, name: str) -> Expr:
     return identity(INPUT, {"name": name, "shape": like.shape, "dtype": like.dtype})
 
 
@@ -81,19 +77,19 @@ def _basis(like: Expr) -> Expr:
 
 def _rows(y: Expr, x: Expr) -> Expr:
     """The Jacobian by reverse mode: of shape (elements of y, *x.shape)."""
-    seed = _stand_in(y, "ct")
+    seed = stand_in(y, "ct")
     [found] = cotangents([y], [seed], [x])
-    return _mapped(zero(x) if found is None else found, seed, _basis(y), x)
+    return mapped(zero(x) if found is None else found, seed, _basis(y), x)
 
 
 def _columns(y: Expr, x: Expr) -> Expr:
     """The Jacobian by forward mode: of shape (elements of x, *y.shape)."""
-    seed = _stand_in(x, "tangent")
+    seed = stand_in(x, "tangent")
     [found] = pushforward([y], [x], [seed])
-    return _mapped(zero(y) if found is None else found, seed, _basis(x), y)
+    return mapped(zero(y) if found is None else found, seed, _basis(x), y)
 
 
-def _mapped(value: Expr, seed: Expr, seeds: Expr, like: Expr) -> Expr:
+def mapped(value: Expr, seed: Expr, seeds: Expr, like: Expr) -> Expr:
     [(made, is_batched)] = batch_outputs([value], {seed: seeds})
     if is_batched:
         return made
@@ -136,7 +132,7 @@ def jacobian(y: Any, x: Any, batch_axis: int | None = None) -> Expr:
     array([[2., 1.],
            [4., 3.]])
     """
-    x, y = _variable(x, "jacobian"), _output(y, "jacobian")
+    x, y = variable(x, "jacobian"), output(y, "jacobian")
     [y] = stabilised([y], [x])
     with provenance.quiet():
         if batch_axis is not None:
@@ -175,11 +171,11 @@ def _of_each_row(y: Expr, x: Expr, axis: int) -> Expr:
     elif _guess(product(front.shape[1:])) < _guess(count):
         made = _rows_of_each(front, x, at_x, rest)
     else:
-        seed = _stand_in(x, "tangent")
+        seed = stand_in(x, "tangent")
         [found] = pushforward([front], [x], [seed])
         units = FUNCTIONS["reshape"](FUNCTIONS["eye"](count, dtype=x.dtype), (count, 1, *rest))
         units = FUNCTIONS["broadcast_to"](units, (count, size, *rest))
-        made = _mapped(
+        made = mapped(
             zero(front) if found is None else found, seed, moveaxis(units, 1, at_x + 1), front
         )
         made = moveaxis(made, 0, -1)
@@ -190,11 +186,11 @@ def _rows_of_each(front: Expr, x: Expr, at_x: int, rest: tuple[Size, ...]) -> Ex
     """Reverse mode: a unit cotangent for all examples at once."""
     own = front.shape[1:]
     count = product(own)
-    seed = _stand_in(front, "ct")
+    seed = stand_in(front, "ct")
     [found] = cotangents([front], [seed], [x])
     units = FUNCTIONS["reshape"](FUNCTIONS["eye"](count, dtype=front.dtype), (count, 1, *own))
     units = FUNCTIONS["broadcast_to"](units, (count, front.shape[0], *own))
-    made = _mapped(zero(x) if found is None else found, seed, units, x)
+    made = mapped(zero(x) if found is None else found, seed, units, x)
     return moveaxis(moveaxis(made, at_x + 1, 1), 0, 1)  # (B, y, ...x)
 
 
@@ -287,7 +283,7 @@ def hessian(loss: Any, x: Any) -> Expr:
     array([[6., 2.],
            [2., 0.]])
     """
-    x, loss = _variable(x, "hessian"), require_scalar(loss)
+    x, loss = variable(x, "hessian"), require_scalar(loss)
     count = x.size
     with provenance.quiet():
         if isinstance(count, int) and 0 < count <= _WRITTEN_OUT:
@@ -380,135 +376,10 @@ def taylor(f: Any, x: Any, order: int, direction: Any = 1.0) -> tuple[Expr, ...]
     >>> [float(v) for v in f(2.0)]
     [8.0, 12.0, 12.0, 6.0]
     """
-    x = _variable(x, "taylor")
+    x = variable(x, "taylor")
     if not isinstance(order, int) or isinstance(order, bool) or order < 0:
         raise DeclarationError(f"taylor: order is a whole number from 0 on; got {order!r}")
     found = [as_expr(f(x) if callable(f) and not isinstance(f, Expr) else f)]
     for _ in range(order):
         found.append(jvp(found[-1], x, direction))
     return tuple(found)
-
-
-# ---------------------------------------------------------------- sparse
-
-
-def _ordered(rows: Any, columns: Any) -> tuple[Any, Any]:
-    order = np.lexsort((columns, rows))
-    return rows[order], columns[order]
-
-
-def _compressed(value: Callable[[Expr], Expr], colours: Any, like: Expr) -> Expr:
-    """Products with the sum of the unit vectors of each colour, along a new first axis."""
-    count = int(colours.max(initial=-1)) + 1
-    seeds = np.zeros((count, len(colours)))
-    seeds[colours, np.arange(len(colours))] = 1
-    seed = _stand_in(like, "seed")
-    made = value(seed)
-    given = literal(seeds.reshape(count, *like.shape).astype(like.dtype))
-    return FUNCTIONS["reshape"](_mapped(made, seed, given, made), (count, -1))  # type: ignore[no-any-return]
-
-
-def sparse_jacobian(y: Any, x: Any) -> SparseExpr:
-    """The Jacobian of which only what may differ from zero is computed.
-
-    The pattern is found on the graph; columns that meet in no row are computed together (or rows,
-    where these are fewer colours).
-
-    Parameters
-    ----------
-    y, x : Expr
-        Of static shapes; the matrix is that of their elements in C order.
-
-    Returns
-    -------
-    SparseExpr
-        Of shape ``(y.size, x.size)``; a compiled function returns it as
-        ``scipy.sparse.csr_array``.
-
-    Raises
-    ------
-    DeclarationError
-        If a shape is symbolic.
-
-    Examples
-    --------
-    >>> import symgrad as sg
-    >>> x = sg.input("x", (4,))
-    >>> J = sg.sparse_jacobian(x[1:] * x[:-1], x)
-    >>> J
-    <SparseExpr (3, 4), 6 values of float64>
-    >>> sg.function([x], J)([1.0, 2.0, 3.0, 4.0]).toarray()
-    array([[2., 1., 0., 0.],
-           [0., 3., 2., 0.],
-           [0., 0., 4., 3.]])
-    """
-    x, y = _variable(x, "sparse_jacobian"), _output(y, "sparse_jacobian")
-    rows, columns = _ordered(*pattern(y, x))
-    shape = (int(y.size), int(x.size))
-    [y] = stabilised([y], [x])
-    by_column = columns_coloured(rows, columns, shape[1])
-    by_row = columns_coloured(columns, rows, shape[0])
-    with provenance.quiet():
-        if not len(rows):
-            values = FUNCTIONS["zeros"]((0,), dtype=y.dtype)
-        elif by_column.max() <= by_row.max():
-
-            def forward(seed: Expr) -> Expr:
-                [found] = pushforward([y], [x], [seed])
-                return zero(y) if found is None else found
-
-            values = _compressed(forward, by_column, x)[by_column[columns], rows]
-        else:
-
-            def backward(seed: Expr) -> Expr:
-                [found] = cotangents([y], [seed], [x])
-                return zero(x) if found is None else found
-
-            values = _compressed(backward, by_row, y)[by_row[rows], columns]
-    return SparseExpr(values, rows, columns, shape)
-
-
-def sparse_hessian(loss: Any, x: Any) -> SparseExpr:
-    """The Hessian of which only what may differ from zero is computed.
-
-    Its symmetry lets fewer products do: a star colouring.
-
-    Parameters
-    ----------
-    loss : Expr of shape ()
-    x : Expr
-        Of a static shape.
-
-    Examples
-    --------
-    >>> import symgrad as sg
-    >>> x = sg.input("x", (3,))
-    >>> H = sg.sparse_hessian((x[1:] * x[:-1]).sum(), x)
-    >>> sg.function([x], H)([1.0, 2.0, 3.0]).toarray()
-    array([[0., 1., 0.],
-           [1., 0., 1.],
-           [0., 1., 0.]])
-    """
-    x, loss = _variable(x, "sparse_hessian"), require_scalar(loss)
-    rows, columns = _ordered(*pattern(grad(loss, x), x))
-    count = int(x.size)
-    colours = symmetric_coloured(rows, columns, count)
-    alone: dict[tuple[int, int], int] = {}
-    for r, c in zip(rows.tolist(), columns.tolist(), strict=True):
-        key = (r, int(colours[c]))
-        alone[key] = alone.get(key, 0) + 1
-    with provenance.quiet():
-        if not len(rows):
-            return SparseExpr(
-                FUNCTIONS["zeros"]((0,), dtype=x.dtype), rows, columns, (count, count)
-            )
-        direct = np.array(
-            [
-                alone[r, int(colours[c])] == 1
-                for r, c in zip(rows.tolist(), columns.tolist(), strict=True)
-            ]
-        )
-        made = _compressed(lambda seed: hvp(loss, x, seed), colours, x)
-        of = np.where(direct, colours[columns], colours[rows])
-        at = np.where(direct, rows, columns)
-        return SparseExpr(made[of, at], rows, columns, (count, count))

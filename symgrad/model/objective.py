@@ -18,7 +18,8 @@ from symgrad.ir.size import Dim
 from symgrad.model import tree as trees
 from symgrad.model.function import Function, function
 from symgrad.model.grad import grad, hvp
-from symgrad.model.jacobian import hessian, jacobian, sparse_hessian, sparse_jacobian
+from symgrad.model.jacobian import hessian, jacobian
+from symgrad.model.sparse import sparse_hessian, sparse_jacobian
 from symgrad.ops.leaf import INPUT, PARAM, STATE
 
 __all__ = ["Objective", "objective"]

@@ -19,6 +19,9 @@ from symgrad.rewrite.scalars import conform, number
 #: how deep a product is looked into, and the greatest power that is taken apart
 _DEPTH, _POWER = 8, 6
 
+#: what may hold several factors, or one several times
+_COMPOUND = frozenset({"multiply", "divide", "negative", "reciprocal", "square", "power"})
+
 #: base -> exponent
 Powers = dict[Expr, int]
 
@@ -95,6 +98,8 @@ def _cancelled(node: Expr, run: Rewriter) -> Expr | None:
         return None
     sign = 1 if node.op.name == "multiply" else -1
     left, right = node.args
+    if left.op.name not in _COMPOUND and right.op.name not in _COMPOUND:
+        return None  # the most frequent case, and nothing to look into
     above, below = _powers(left, run), _powers(right, run)
     for base, p in above.items():
         q = sign * below.get(base, 0)

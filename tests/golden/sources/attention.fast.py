@@ -309,68 +309,59 @@ def forward(params, x):
     # attention: y = einsum(a, einsum(x, V), O)
     x_reshape = x.reshape(-1, 16)
     t = x_reshape @ attention_Q.reshape(16, 16)
-    t_2 = t.reshape(B, T, 2, 8).swapaxes(1, 2)
-    t_3 = x_reshape @ attention_K.reshape(16, 16)
-    t_4 = t_3.reshape(B, T, 2, 8)
-    t_5 = np.matmul(t_2, t_4.transpose(0, 2, 3, 1), out=b0)
-    t_5 /= 2.8284271247461903
-    largest = t_5.max(axis=3, keepdims=True, out=b1)
-    t_5 -= largest
-    np.exp(t_5, out=t_5)
-    total = t_5.sum(axis=3, keepdims=True, out=b1)
-    t_6 = t_5 / total
-    t_7 = x_reshape @ attention_V.reshape(16, 16)
-    t_8 = t_7.reshape(B, T, 2, 8)
-    t_9 = t_6 @ t_8.swapaxes(1, 2)
-    t_10 = np.matmul(t_9.swapaxes(1, 2).reshape(-1, 16), attention_O.reshape(16, 16), out=b2)
+    t_2 = x_reshape @ attention_K.reshape(16, 16)
+    t_3 = np.matmul(
+        t.reshape(B, T, 2, 8).swapaxes(1, 2), t_2.reshape(B, T, 2, 8).transpose(0, 2, 3, 1),
+        out=b0
+    )
+    t_3 /= 2.8284271247461903
+    largest = t_3.max(axis=3, keepdims=True, out=b1)
+    t_3 -= largest
+    np.exp(t_3, out=t_3)
+    total = t_3.sum(axis=3, keepdims=True, out=b1)
+    t_4 = t_3 / total
+    t_5 = x_reshape @ attention_V.reshape(16, 16)
+    t_6 = t_4 @ t_5.reshape(B, T, 2, 8).swapaxes(1, 2)
+    t_7 = np.matmul(t_6.swapaxes(1, 2).reshape(-1, 16), attention_O.reshape(16, 16), out=b2)
 
-    t_11 = np.add(x, t_10.reshape(B, T, 16), out=b3)
-    t_12 = np.square(t_11, out=b4)
-    loss = t_12.mean()
-    t_13 = t_11 * 2
-
-    # d attention
-    t_14 = t_9.transpose(1, 3, 0, 2).reshape(16, -1)
-
-    # gradient
-    t_15 = t_8.transpose(0, 2, 3, 1)
-
-    # attention: y = einsum(a, einsum(x, V), O)
-    t_16 = t_4.swapaxes(1, 2)
-    return loss, (B, T, x, t_2, t_6, attention_O, t_13, t_14, t_15, t_16)
+    t_8 = np.add(x, t_7.reshape(B, T, 16), out=b3)
+    t_9 = np.square(t_8, out=b4)
+    loss = t_9.mean()
+    t_10 = t_8 * 2
+    return loss, (B, T, x, t, t_2, t_4, t_5, t_6, attention_O, t_10)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, T, x, t, t_2, attention_O, t_3, t_4, t_5, t_6 = residuals
+    B, T, x, t, t_2, t_3, t_4, t_5, attention_O, t_6 = residuals
     b0, b1, b2, b3, b4, b5 = _kept(_backward_buffers, B, T)
 
     # d attention
-    t_7 = np.multiply(cotangent / (16*B*T), t_3, out=b0)
+    t_7 = np.multiply(cotangent / (16*B*T), t_6, out=b0)
     t_8 = t_7.reshape(-1, 16)
-    t_9 = t_4 @ t_8
+    t_9 = t_5.transpose(1, 3, 0, 2).reshape(16, -1) @ t_8
     d_attention_O = t_9.reshape(2, 8, 16)                     # (2, 8, 16)
     t_10 = x.reshape(-1, 16).T
     t_11 = np.matmul(t_8, attention_O.reshape(16, 16).T, out=b1)
     t_12 = t_11.reshape(B, T, 2, 8).swapaxes(1, 2)
-    t_13 = np.matmul(t_2.mT, t_12, out=b2)
+    t_13 = np.matmul(t_3.mT, t_12, out=b2)
     t_14 = t_10 @ t_13.swapaxes(1, 2).reshape(-1, 16)
     d_attention_V = t_14.reshape(16, 2, 8)                    # (16, 2, 8)
 
     # gradient
-    d_scores = np.matmul(t_12, t_5, out=b3)
-    t_15 = np.multiply(t_2, d_scores, out=b4)
+    d_scores = np.matmul(t_12, t_4.reshape(B, T, 2, 8).transpose(0, 2, 3, 1), out=b3)
+    t_15 = np.multiply(t_3, d_scores, out=b4)
     total = t_15.sum(axis=3, keepdims=True, out=b5)
     d_scores -= total
 
     # d attention
-    np.multiply(t_2, d_scores, out=d_scores)                  # (B, 2, T, T)
+    np.multiply(t_3, d_scores, out=d_scores)                  # (B, 2, T, T)
     d_scores *= 0.35355339059327373
-    t_16 = np.matmul(d_scores.mT, t, out=b2)
+    t_16 = np.matmul(d_scores.mT, t.reshape(B, T, 2, 8).swapaxes(1, 2), out=b2)
     t_17 = t_10 @ t_16.swapaxes(1, 2).reshape(-1, 16)
     d_attention_K = t_17.reshape(16, 2, 8)                    # (16, 2, 8)
-    t_18 = np.matmul(d_scores, t_6, out=b2)
+    t_18 = np.matmul(d_scores, t_2.reshape(B, T, 2, 8).swapaxes(1, 2), out=b2)
     t_19 = t_10 @ t_18.swapaxes(1, 2).reshape(-1, 16)
     d_attention_Q = t_19.reshape(16, 2, 8)                    # (16, 2, 8)
     return dict(zip(

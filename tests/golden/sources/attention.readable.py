@@ -216,44 +216,48 @@ def forward(params, x):
 
     # attention: y = einsum(a, einsum(x, V), O)
     x_reshape = x.reshape(-1, 16)
-    t = (x_reshape @ attention_Q.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
-    t_2 = (x_reshape @ attention_K.reshape(16, 16)).reshape(B, T, 2, 8)
-    t_3 = t @ t_2.transpose(0, 2, 3, 1) / 2.8284271247461903
+    t = x_reshape @ attention_Q.reshape(16, 16)
+    t_2 = x_reshape @ attention_K.reshape(16, 16)
+    t_3 = (
+        t.reshape(B, T, 2, 8).swapaxes(1, 2) @ t_2.reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
+        / 2.8284271247461903
+    )
     exps = np.exp(t_3 - t_3.max(axis=3, keepdims=True))
     exps /= exps.sum(axis=3, keepdims=True)
-    t_4 = (x_reshape @ attention_V.reshape(16, 16)).reshape(B, T, 2, 8)
-    t_5 = exps @ t_4.swapaxes(1, 2)
+    t_4 = x_reshape @ attention_V.reshape(16, 16)
+    t_5 = exps @ t_4.reshape(B, T, 2, 8).swapaxes(1, 2)
 
     t_6 = (
         x + (t_5.swapaxes(1, 2).reshape(-1, 16) @ attention_O.reshape(16, 16)).reshape(B, T, 16)
     )
     loss = np.square(t_6).mean()
-    return loss, (
-        B, T, x, t, exps, attention_O, t_6 * 2, t_5.transpose(1, 3, 0, 2).reshape(16, -1),
-        t_4.transpose(0, 2, 3, 1), t_2.swapaxes(1, 2)
-    )
+    return loss, (B, T, x, t, t_2, exps, t_4, t_5, attention_O, t_6 * 2)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, T, x, t, t_2, attention_O, t_3, t_4, t_5, t_6 = residuals
+    B, T, x, t, t_2, t_3, t_4, t_5, attention_O, t_6 = residuals
 
     # d attention
-    t_7 = (cotangent / (16*B*T) * t_3).reshape(-1, 16)
-    d_attention_O = (t_4 @ t_7).reshape(2, 8, 16)             # (2, 8, 16)
+    t_7 = (cotangent / (16*B*T) * t_6).reshape(-1, 16)
+    d_attention_O = (t_5.transpose(1, 3, 0, 2).reshape(16, -1) @ t_7).reshape(2, 8, 16)
     t_8 = x.reshape(-1, 16).T
     t_9 = (t_7 @ attention_O.reshape(16, 16).T).reshape(B, T, 2, 8).swapaxes(1, 2)
-    d_attention_V = (t_8 @ (t_2.mT @ t_9).swapaxes(1, 2).reshape(-1, 16)).reshape(16, 2, 8)
+    d_attention_V = (t_8 @ (t_3.mT @ t_9).swapaxes(1, 2).reshape(-1, 16)).reshape(16, 2, 8)
 
     # gradient
-    t_10 = t_9 @ t_5
+    t_10 = t_9 @ t_4.reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
 
     # d attention
-    d_scores = t_2 * (t_10 - (t_2 * t_10).sum(axis=3, keepdims=True))  # (B, 2, T, T)
+    d_scores = t_3 * (t_10 - (t_3 * t_10).sum(axis=3, keepdims=True))  # (B, 2, T, T)
     d_scores *= 0.35355339059327373
-    d_attention_K = (t_8 @ (d_scores.mT @ t).swapaxes(1, 2).reshape(-1, 16)).reshape(16, 2, 8)
-    d_attention_Q = (t_8 @ (d_scores @ t_6).swapaxes(1, 2).reshape(-1, 16)).reshape(16, 2, 8)
+    t_11 = (d_scores.mT @ t.reshape(B, T, 2, 8).swapaxes(1, 2)).swapaxes(1, 2).reshape(-1, 16)
+    d_attention_K = (t_8 @ t_11).reshape(16, 2, 8)            # (16, 2, 8)
+    t_12 = (
+        t_8 @ (d_scores @ t_2.reshape(B, T, 2, 8).swapaxes(1, 2)).swapaxes(1, 2).reshape(-1, 16)
+    )
+    d_attention_Q = t_12.reshape(16, 2, 8)                    # (16, 2, 8)
     return dict(zip(
         PARAMS, (d_attention_Q, d_attention_K, d_attention_V, d_attention_O), strict=True
     ))

@@ -236,20 +236,19 @@ def forward(params, ids, t):
     y_square = np.square(y, out=b1)
     loss = y_square.mean()
     t_3 = y * 2
-    mean_T = mean.T
-    return loss, (B, T, ids, w, t_3, mean_T)
+    return loss, (B, T, ids, mean, w, t_3)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, T, ids, w, t_2, t_3 = residuals
+    B, T, ids, mean, w, t_2 = residuals
     b0, b1 = _kept(_backward_buffers, B)
 
     # gradient
-    t_4 = np.multiply(cotangent / B, t_2, out=b0)
-    d_w = t_3 @ t_4                                           # (8,)
-    d_mean = np.multiply(t_4[:, None], w, out=b1)             # (B, 8)
+    t_3 = np.multiply(cotangent / B, t_2, out=b0)
+    d_w = mean.T @ t_3                                        # (8,)
+    d_mean = np.multiply(t_3[:, None], w, out=b1)             # (B, 8)
     d_mean /= T
     d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, d_mean[:, None])

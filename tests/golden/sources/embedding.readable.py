@@ -160,18 +160,18 @@ def forward(params, ids, t):
     y = mean @ w                                              # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
-    return loss, (B, T, ids, w, t_2 * 2, mean.T)
+    return loss, (B, T, ids, mean, w, t_2 * 2)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, T, ids, w, t_2, t_3 = residuals
+    B, T, ids, mean, w, t_2 = residuals
 
     # gradient
-    t_4 = cotangent / B * t_2
-    d_w = t_3 @ t_4                                           # (8,)
-    d_mean = t_4[:, None] * w                                 # (B, 8)
+    t_3 = cotangent / B * t_2
+    d_w = mean.T @ t_3                                        # (8,)
+    d_mean = t_3[:, None] * w                                 # (B, 8)
     d_table = np.zeros((100, 8))                              # (100, 8)
     np.add.at(d_table, ids, (d_mean / T)[:, None])
     return dict(zip(PARAMS, (d_table, d_w), strict=True))

@@ -268,31 +268,31 @@ def forward(params, x, t):
     t_4 = y - t
     loss = np.square(t_4).sum(axis=1).mean()
     return loss, (
-        B, x, second_W, last_W, t_4 * 2, h_second.T, tanh_slope(t_3), h_first.T, tanh_slope(t_2)
+        B, x, h_first, second_W, h_second, last_W, t_4 * 2, tanh_slope(t_3), tanh_slope(t_2)
     )
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, second_W, last_W, t_2, t_3, t_4, t_5, t_6 = residuals
+    B, x, h_first, second_W, h_second, last_W, t_2, t_3, t_4 = residuals
 
     # gradient
-    t_7 = cotangent / B * t_2
+    t_5 = cotangent / B * t_2
 
     # d last
-    d_last_b = t_7.sum(axis=0)                                # (2,)
-    d_last_W = t_3 @ t_7                                      # (32, 2)
+    d_last_b = t_5.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_5                               # (32, 2)
 
     # d second
-    d_h_second = t_7 @ last_W.T                               # (B, 32)
-    d_h_second *= t_4
+    d_h_second = t_5 @ last_W.T                               # (B, 32)
+    d_h_second *= t_3
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
-    d_second_W = t_5 @ d_h_second                             # (32, 32)
+    d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
     d_h_first = d_h_second @ second_W.T                       # (B, 32)
-    d_h_first *= t_6
+    d_h_first *= t_4
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
     return dict(zip(

@@ -305,23 +305,22 @@ def forward(params, x, t):
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
     t_3 = y * 2
-    h_T = h.T
     t_4 = sigmoid(t_2)
-    return loss, (B, x, w, t_3, h_T, t_4)
+    return loss, (B, x, h, w, t_3, t_4)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, w, t_2, t_3, t_4 = residuals
+    B, x, h, w, t_2, t_3 = residuals
     cotangent = np.float32(cotangent)
     b0, b1 = _kept(_backward_buffers, B)
 
     # gradient
-    t_5 = np.multiply(cotangent / B, t_2, out=b0)
-    d_w = t_3 @ t_5                                           # (4,)
-    d_h = np.multiply(t_5[:, None], w, out=b1)                # (B, 4)
-    d_h *= t_4
+    t_4 = np.multiply(cotangent / B, t_2, out=b0)
+    d_w = h.T @ t_4                                           # (4,)
+    d_h = np.multiply(t_4[:, None], w, out=b1)                # (B, 4)
+    d_h *= t_3
     d_W = x.T @ d_h                                           # (8, 4)
     return dict(zip(PARAMS, (d_W, d_w), strict=True))
 

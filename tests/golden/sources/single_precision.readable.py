@@ -224,20 +224,20 @@ def forward(params, x, t):
     y = h @ w                                                 # (B,)
     t_3 = y - t
     loss = np.square(t_3).mean()
-    return loss, (B, x, w, t_3 * 2, h.T, sigmoid(t_2))
+    return loss, (B, x, h, w, t_3 * 2, sigmoid(t_2))
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, w, t_2, t_3, t_4 = residuals
+    B, x, h, w, t_2, t_3 = residuals
     cotangent = np.float32(cotangent)
 
     # gradient
-    t_5 = cotangent / B * t_2
-    d_w = t_3 @ t_5                                           # (4,)
-    d_h = t_5[:, None] * w                                    # (B, 4)
-    d_W = x.T @ (d_h * t_4)                                   # (8, 4)
+    t_4 = cotangent / B * t_2
+    d_w = h.T @ t_4                                           # (4,)
+    d_h = t_4[:, None] * w                                    # (B, 4)
+    d_W = x.T @ (d_h * t_3)                                   # (8, 4)
     return dict(zip(PARAMS, (d_W, d_w), strict=True))
 
 
