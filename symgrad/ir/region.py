@@ -157,14 +157,19 @@ def rebuilt(
     return node if same else rebuild(node, args)
 
 
-def everything(outputs: Iterable[Expr]) -> list[Expr]:
-    """All nodes below `outputs`, and those in the regions of each after it, to any depth."""
+def everything(outputs: Iterable[Expr], stop: Callable[[Expr], bool] | None = None) -> list[Expr]:
+    """All nodes below `outputs`, and those in the regions of each after it, to any depth.
+
+    Below and inside a node for which `stop` is true it does not go.
+    """
     found: list[Expr] = []
     seen: set[Expr] = set()
     waiting = [list(outputs)]
     while waiting:
-        for node in topological(waiting.pop(), seen=seen):
+        for node in topological(waiting.pop(), stop, seen):
             found.append(node)
+            if stop is not None and stop(node):
+                continue
             waiting += [list(region.outputs) for _, region in regions(node)]
     return found
 
