@@ -27,7 +27,8 @@ def descend(state, _):
     w, velocity = state
     loss = ((X @ w - y) ** 2).mean() + (penalty * w**2).sum()
     velocity = 0.9 * velocity - sg.exp(log_rate) * sg.grad(loss, w)
-    return (w + velocity, velocity), None
+    w = w + velocity
+    return (w, velocity), None
 
 
 (w, _), _ = sg.scan(descend, (np.zeros(20), np.zeros(20)), length=STEPS)

@@ -91,19 +91,22 @@ def bound(name: str, shape: Any, dtype: Any) -> Expr:
 def close(parameters: Sequence[Expr], outputs: Sequence[Expr]) -> tuple[Region, list[Expr]]:
     """Outputs over parameters as a region, and what they use from outside.
 
-    That becomes further parameters, in the order of the walk. Numbers and sizes stay inside;
-    what does not depend on the parameters at all is computed outside, once.
+    That becomes further parameters, in the order of the walk. Numbers and sizes stay inside, as
+    do arrays full of one: rules see them there. What else does not depend on the parameters is
+    computed outside, once.
     """
     inside = set(parameters)
     captured: dict[Expr, Expr] = {}
+    numbers: set[Expr] = set()
 
     def capture(node: Expr) -> None:
-        if node in inside or node in captured or node.op is LITERAL or node.op is SIZE:
+        if node in inside or node in captured or node in numbers or node.op is LITERAL:
             return
         captured[node] = bound(node.name or node.op.name, node.shape, node.dtype)
 
-    order = topological(outputs)
-    for node in order:
+    for node in topological(outputs):
+        if _is_number(node, numbers):
+            numbers.add(node)
         if node not in inside and any([arg in inside for arg in node.args]):
             inside.add(node)
             for arg in node.args:
@@ -115,6 +118,16 @@ def close(parameters: Sequence[Expr], outputs: Sequence[Expr]) -> tuple[Region, 
         new = substitute(outputs, mapping)
     keep_origins(mapping)
     return Region((*parameters, *captured.values()), new), list(captured)
+
+
+def _is_number(node: Expr, numbers: set[Expr]) -> bool:
+    """Whether it is a number made of others and of sizes, perhaps in every element of an array."""
+    if node.op is LITERAL or node.op is SIZE:
+        return not node.shape
+    if node.op.identity or node.op.expensive or node.dtype == object:
+        return False
+    spread = node.op.name in ("broadcast_to", "full", "zeros", "ones", "expand_dims")
+    return (spread or not node.shape) and all([arg in numbers for arg in node.args])
 
 
 def keep_origins(mapping: dict[Expr, Expr]) -> None:

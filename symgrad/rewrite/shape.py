@@ -230,6 +230,32 @@ def broadcast_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | 
     return conform(rebuild(node, new), node)
 
 
+@rule(
+    "shape",
+    lambda *args: elementwise(*args),
+    only=lambda op, below: "expand_dims" in below,
+    examples=(
+        lambda x: x * x[0][None],
+        lambda x: x + expand_dims(x[0, 0], (0, 1)),
+        lambda x: x[0, :, None] * x[1][None],
+    ),
+)
+def leading_axes_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | None:
+    """Leading axes of one element need not be made where another argument has them."""
+    new = tuple([arg if (b := _without_leading(arg, run)) is None else b for arg in args])
+    if all([a is b for a, b in zip(args, new, strict=True)]):
+        return None
+    made = rebuild(node, new)
+    return made if made.shape == node.shape and made.dtype == node.dtype else None
+
+
+def _without_leading(arg: Expr, run: Rewriter) -> Expr | None:
+    if arg.op.name != "expand_dims" or run.opaque(arg):
+        return None
+    axes = arg.attrs["axis"]
+    return arg.args[0] if axes == tuple(range(len(axes))) else None
+
+
 # ---------------------------------------------------------------- reductions
 
 

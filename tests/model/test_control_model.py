@@ -68,3 +68,30 @@ def test_backward_needs_no_size_of_what_is_only_indexed() -> None:
     model = sg.compile(sg.exp(x[0] * w).sum())
     _, residuals = model.forward({"w": np.zeros(3)}, x=np.ones((2, 3)))
     np.testing.assert_allclose(model.backward(residuals)["w"], np.ones(3))
+
+
+def test_all_steps_are_given_as_they_were_stored() -> None:
+    x = sg.input("x", ("T",))
+    last, sums = sg.scan(lambda s, v: (s + v, s + v), 0.0, x)
+    f = sg.function([x], [sums, sums, sums[::-1], last], style="readable")
+    assert "return [sums, np.array(sums), np.array(sums[::-1]), np.array(s)]" in f.source
+    first, second, *_ = f([1.0, 2.0])
+    first[:] = 0
+    np.testing.assert_array_equal(second, [1, 3])
+
+
+def test_the_gradient_inside_a_body_is_multiplied_by_no_ones() -> None:
+    A, b = sg.input("A", ("N", 3)), sg.input("b", ("N",))
+
+    def descend(w: Any, _: Any) -> Any:
+        w = w - 0.1 * sg.grad(((A @ w - b) ** 2).mean(), w)
+        return w, None
+
+    w, _ = sg.scan(descend, np.zeros(3), length=200)
+    f = sg.function([A, b], w, style="readable")
+    assert "broadcast_to" not in f.source and "* 2 / N" in f.source
+    at, values = np.random.default_rng(0).normal(size=(5, 3)), np.arange(5.0)
+    by_hand = np.zeros(3)
+    for _ in range(200):
+        by_hand -= 0.1 * 2 * at.T @ (at @ by_hand - values) / 5
+    np.testing.assert_allclose(f(at, values), by_hand, rtol=1e-12)
