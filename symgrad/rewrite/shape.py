@@ -235,25 +235,21 @@ def broadcast_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | 
     lambda *args: elementwise(*args),
     only=lambda op, below: "expand_dims" in below,
     examples=(
-        lambda x: x * x[0][None],
         lambda x: x + expand_dims(x[0, 0], (0, 1)),
-        lambda x: x[0, :, None] * x[1][None],
+        lambda x: x[0] * expand_dims(x[0, 0], (0,)),
     ),
 )
-def leading_axes_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | None:
-    """Leading axes of one element need not be made where another argument has them."""
-    new = tuple([arg if (b := _without_leading(arg, run)) is None else b for arg in args])
+def axes_of_number_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | None:
+    """A number needs no axes where another argument has them."""
+    new = tuple([arg.args[0] if _is_number_with_axes(arg, run) else arg for arg in args])
     if all([a is b for a, b in zip(args, new, strict=True)]):
         return None
     made = rebuild(node, new)
     return made if made.shape == node.shape and made.dtype == node.dtype else None
 
 
-def _without_leading(arg: Expr, run: Rewriter) -> Expr | None:
-    if arg.op.name != "expand_dims" or run.opaque(arg):
-        return None
-    axes = arg.attrs["axis"]
-    return arg.args[0] if axes == tuple(range(len(axes))) else None
+def _is_number_with_axes(arg: Expr, run: Rewriter) -> bool:
+    return arg.op.name == "expand_dims" and not arg.args[0].shape and not run.opaque(arg)
 
 
 # ---------------------------------------------------------------- reductions

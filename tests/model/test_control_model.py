@@ -95,3 +95,26 @@ def test_the_gradient_inside_a_body_is_multiplied_by_no_ones() -> None:
     for _ in range(200):
         by_hand -= 0.1 * 2 * at.T @ (at @ by_hand - values) / 5
     np.testing.assert_allclose(f(at, values), by_hand, rtol=1e-12)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_the_side_not_taken_is_not_run_whatever_it_is_made_of(style: str) -> None:
+    A = sg.input("A", (2, 2))
+    safe = sg.linalg.eigvalsh(A)[0] > 0
+    root = sg.cond(safe, lambda: sg.linalg.cholesky(A), lambda: sg.zeros((2, 2)))
+    f = sg.function([A], (root, sg.grad(root.sum(), A)), style=style)
+    indefinite = np.diag([1.0, -1.0])
+    for value in f(indefinite):
+        np.testing.assert_array_equal(value, np.zeros((2, 2)))
+    definite = np.array([[2.0, 1.0], [1.0, 3.0]])
+    np.testing.assert_allclose(f(definite)[0], np.linalg.cholesky(definite))
+
+
+def test_what_a_side_shares_with_the_outside_is_captured() -> None:
+    x = sg.input("x", (3,))
+    e = sg.exp(x)
+    y = sg.cond(x[0] > 0, lambda: e * 2, lambda: e)
+    f = sg.function([x], (y, e), style="readable")
+    assert f.source.count("np.exp(x)") == 1
+    np.testing.assert_allclose(f([1.0, 0.0, 2.0])[0], 2 * np.exp([1.0, 0.0, 2.0]))
+    np.testing.assert_allclose(f([-1.0, 0.0, 2.0])[0], np.exp([-1.0, 0.0, 2.0]))
