@@ -365,9 +365,17 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         inner = printer.nested(program)
         for p, code in _names_of(printer, region.parameters, args).items():
             inner.bind(p, code)
+        made = {
+            s.node
+            for s in program.statements
+            if isinstance(s, Compute) and s.how in ("fresh", "into")
+        }
+        for name, out in zip(names, region.outputs, strict=True):
+            if name is not None and out in made:
+                inner.namer.names.setdefault(out, name)
         inner.statements()
         for name, out in zip(names, region.outputs, strict=True):
-            if name is not None:
+            if name is not None and inner.code(out).text != name:
                 inner.wrapped(f"{name} = ", _result(inner, out), "", 1)
         depth = indent if is_branch else indent - 1
         _indented(printer, inner.lines or ["    pass"], depth)

@@ -20,6 +20,7 @@ from symgrad.ir.op import FUNCTIONS, OPS, Op, register
 from symgrad.ir.operators import Operators
 from symgrad.ir.provenance import Origin
 from symgrad.ir.recording import record
+from symgrad.ir.recording import state as recorded
 from symgrad.ir.size import Dim, Size
 
 __all__ = ["Check", "Expr", "as_expr", "as_exprs", "identity", "literal", "make", "require_equal"]
@@ -272,6 +273,8 @@ def make(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
     if node is not None:
         if node.origin is None and not node.closed:
             node.origin = provenance.capture()
+        if recorded.built is not None:
+            recorded.built.add(node)
         return node
     outer, _pending.checks = _pending.checks, []
     try:
@@ -283,7 +286,10 @@ def make(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         raise _explained(error, op, args) from None
     finally:
         _pending.checks = outer
-    return _new(key, op, args, attrs, aval, checks, op.identity)
+    node = _new(key, op, args, attrs, aval, checks, op.identity)
+    if recorded.built is not None:
+        recorded.built.add(node)
+    return node
 
 
 def _new(

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["record", "recording"]
+__all__ = ["building", "record", "recording", "state"]
 
 
 class _State(threading.local):
     nodes: list[Any] | None = None
+    #: all that is built, or found where it was built before
+    built: set[Any] | None = None
 
 
-_state = _State()
+_state = state = _State()
 
 
 def record(node: Any) -> None:
@@ -34,3 +36,16 @@ def recording() -> Iterator[list[Any]]:
         _state.nodes = outer
         if outer is not None:
             outer += made
+
+
+@contextmanager
+def building() -> Iterator[set[Any]]:
+    """All that is declared inside, whether or not it has been declared elsewhere as well."""
+    outer, _state.built = _state.built, set()
+    made = _state.built
+    try:
+        yield made
+    finally:
+        _state.built = outer
+        if outer is not None:
+            outer |= made

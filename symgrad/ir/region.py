@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from symgrad.ir import provenance
 from symgrad.ir.graph import flatten, rebuild, restore, substitute, topological
-from symgrad.ir.node import LITERAL, SIZE, Expr, LiteralValue, identity, make
+from symgrad.ir.node import LITERAL, Expr, LiteralValue, identity, make
 from symgrad.ir.op import OPS
 
 __all__ = ["Region", "bound", "close", "everything", "fingerprint", "rebuilt", "regions"]
@@ -88,23 +88,25 @@ def bound(name: str, shape: Any, dtype: Any) -> Expr:
     return identity(OPS["bound"], {"name": name, "shape": tuple(shape), "dtype": dtype})
 
 
-def close(parameters: Sequence[Expr], outputs: Sequence[Expr]) -> tuple[Region, list[Expr]]:
+def close(
+    parameters: Sequence[Expr], outputs: Sequence[Expr], own: Container[Expr] = ()
+) -> tuple[Region, list[Expr]]:
     """Outputs over parameters as a region, and what they use from outside.
 
-    That becomes further parameters, in the order of the walk. Numbers and sizes stay inside;
-    what does not depend on the parameters at all is computed outside, once.
+    That becomes further parameters, in the order of the walk. Numbers and sizes stay inside, as
+    do arrays full of one: rules see them there. What else does not depend on the parameters is
+    computed outside, once, unless it is the region's `own`.
     """
     inside = set(parameters)
     captured: dict[Expr, Expr] = {}
 
     def capture(node: Expr) -> None:
-        if node in inside or node in captured or node.op is LITERAL or node.op is SIZE:
+        if node in inside or node in captured or node.op is LITERAL or is_number(node):
             return
         captured[node] = bound(node.name or node.op.name, node.shape, node.dtype)
 
-    order = topological(outputs)
-    for node in order:
-        if node not in inside and any([arg in inside for arg in node.args]):
+    for node in topological(outputs):
+        if node not in inside and (node in own or any([arg in inside for arg in node.args])):
             inside.add(node)
             for arg in node.args:
                 capture(arg)
@@ -115,6 +117,23 @@ def close(parameters: Sequence[Expr], outputs: Sequence[Expr]) -> tuple[Region, 
         new = substitute(outputs, mapping)
     keep_origins(mapping)
     return Region((*parameters, *captured.values()), new), list(captured)
+
+
+_SPREAD = ("broadcast_to", "full", "zeros", "ones", "expand_dims")
+
+
+def is_number(node: Expr) -> bool:
+    """Whether it is a number, made of others and of sizes, perhaps in each element of an array."""
+    pending, seen = [node], {node}
+    while pending:
+        n = pending.pop()
+        if n.op.identity or n.op.expensive or n.dtype == object:
+            return False
+        if n.shape and n.op.name not in _SPREAD:
+            return False
+        pending += [arg for arg in n.args if arg not in seen]
+        seen.update(n.args)
+    return True
 
 
 def keep_origins(mapping: dict[Expr, Expr]) -> None:
@@ -157,14 +176,19 @@ def rebuilt(
     return node if same else rebuild(node, args)
 
 
-def everything(outputs: Iterable[Expr]) -> list[Expr]:
-    """All nodes below `outputs`, and those in the regions of each after it, to any depth."""
+def everything(outputs: Iterable[Expr], stop: Callable[[Expr], bool] | None = None) -> list[Expr]:
+    """All nodes below `outputs`, and those in the regions of each after it, to any depth.
+
+    Below and inside a node for which `stop` is true it does not go.
+    """
     found: list[Expr] = []
     seen: set[Expr] = set()
     waiting = [list(outputs)]
     while waiting:
-        for node in topological(waiting.pop(), seen=seen):
+        for node in topological(waiting.pop(), stop, seen):
             found.append(node)
+            if stop is not None and stop(node):
+                continue
             waiting += [list(region.outputs) for _, region in regions(node)]
     return found
 

@@ -52,7 +52,7 @@ def _before(node: Expr, done: Counter[str]) -> Expr:
     rows: dict[Expr, None] = {}
 
     def wanted(n: Expr) -> None:
-        if kind[n] == "const" and not _is_trivial(n) and not n.op.is_view(n):
+        if kind[n] == "const" and not _is_trivial(n) and (n.closed or not n.op.is_view(n)):
             fixed.setdefault(n)
         elif kind[n] == "x" and n in heavy:
             rows.setdefault(n)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from symgrad.ir import provenance
 from symgrad.ir.graph import Graph, inherit, rebuild, substitute, topological
 from symgrad.ir.node import LITERAL, SIZE, Expr, make
-from symgrad.ir.region import Region, keep_origins, regions, with_regions
+from symgrad.ir.region import Region, is_number, keep_origins, regions, with_regions
 from symgrad.loops.merge import merged
 from symgrad.loops.motion import relieved
 from symgrad.ops.item import ITEM, items
@@ -174,7 +174,7 @@ def _branch(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
     for side in sides:
         fate: dict[Expr, Expr] = {}
         for i, (p, arg) in enumerate(zip(side.parameters, args, strict=True)):
-            if (arg.op is LITERAL and not arg.shape) or arg.op is SIZE:
+            if is_number(arg):
                 fate[p] = arg
             else:
                 fate[p] = parameters[common.setdefault(arg, i)]

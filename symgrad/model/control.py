@@ -15,7 +15,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.graph import substitute, topological
 from symgrad.ir.node import Expr, as_expr, literal, make
 from symgrad.ir.op import FUNCTIONS
-from symgrad.ir.recording import recording
+from symgrad.ir.recording import building, recording
 from symgrad.ir.region import Region, bound, close, keep_origins
 from symgrad.ir.size import Size, as_size
 from symgrad.model import tree as trees
@@ -447,9 +447,11 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     ]
     own = [bound(n, e.shape, e.dtype) for n, e in zip(called, args, strict=True)]
     results = []
+    inside: set[Expr] = set()  # the work of a side is done there alone, whatever it is made of
     for fn in (then, otherwise):
-        with _body("cond", fn, own):
+        with _body("cond", fn, own), building() as made_here:
             results.append(_Structure(fn(*given.of(own))))
+        inside |= made_here
     one, other = results
     if not one.fits(other):
         raise DeclarationError(
@@ -463,7 +465,7 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
         if p.dtype != q.dtype:
             dtype = np.result_type(*_kinds(one.given[i], p), *_kinds(other.given[i], q))
             a[i], b[i] = p.astype(dtype), q.astype(dtype)
-    region, captured = close(own, [*a, *b])
+    region, captured = close(own, [*a, *b], inside)
     sides = [
         Region(region.parameters, region.outputs[: len(a)]),
         Region(region.parameters, region.outputs[len(a) :]),

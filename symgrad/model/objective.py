@@ -222,8 +222,8 @@ class Objective:
         """``scipy.optimize.Bounds`` by name: ``{"k": (0, None)}``; None is unbounded."""
         from scipy.optimize import Bounds
 
-        low = {k: _or_else(a, -np.inf) for k, (a, _) in limits.items()}
-        high = {k: _or_else(b, np.inf) for k, (_, b) in limits.items()}
+        low = {k: _limit(a, -np.inf) for k, (a, _) in limits.items()}
+        high = {k: _limit(b, np.inf) for k, (_, b) in limits.items()}
         return Bounds(self._named(low, -np.inf), self._named(high, np.inf))
 
     def linear_constraint(
@@ -271,11 +271,11 @@ class Objective:
         return f"<Objective of {names}: {self.size} numbers>"
 
 
-def _or_else(limit: Any, unbounded: float) -> Array:
-    """A limit, or an array of them, with infinity for None."""
-    array = np.array(limit, object)
-    flat = [unbounded if one is None else float(one) for one in array.flat]
-    return np.array(flat).reshape(array.shape)
+def _limit(value: Any, unbounded: float) -> Array:
+    """A limit, or an array of them, in which None is no limit."""
+    array = np.asarray(value, object)
+    given = [unbounded if one is None else float(one) for one in array.flat]
+    return np.array(given).reshape(array.shape)
 
 
 def _static(leaf: Expr, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ class Structured(Op):
         return rules[self.name, "item"](whole, item)  # type: ignore[no-any-return]
 
     def part_name(self, node: Expr, index: int) -> str:
-        return f"part {index}"
+        return f"part_{index}"
 
     def flops(self, node: Expr) -> int:
         return 0
@@ -118,6 +118,14 @@ class Loop(Structured):
     """
 
     name = "loop"
+
+    def part_name(self, node: Expr, index: int) -> str:
+        """As the body calls it; the values of all steps in the plural."""
+        value = node.attrs["body"].outputs[index]
+        name = (value.name or "").rpartition(".")[2] or value.op.name
+        if name == "item":
+            name = value.args[0].op.part_name(value.args[0], value.attrs["part"])
+        return name if index < node.attrs["carries"] else f"{name}s"
 
     def aval(
         self,

@@ -447,9 +447,16 @@ class _Planner:
                 self.copies.add(name)
                 continue
             storage = self._storage_of(base)
-            if storage.external or id(storage) in taken:
+            if (storage.external and not _is_stack(base)) or id(storage) in taken:
                 self.copies.add(name)
             taken.add(id(storage))
+
+
+def _is_stack(node: Expr) -> bool:
+    """Whether it holds what a loop gave at every step: an array made for it, at each call."""
+    if node.op is not ITEM or node.args[0].op is not LOOP:
+        return False
+    return bool(node.attrs["part"] >= node.args[0].attrs["carries"])
 
 
 _AUGMENTED = {"add", "subtract", "multiply", "divide"}

@@ -68,8 +68,12 @@ class Entry:
     handed_on: set[str] = field(default_factory=set)
 
     def nodes(self) -> list[Expr]:
-        """All that the entry returns or commits, and what it is made of, bodies of loops too."""
-        return everything([*self.graph.outputs.values(), *self.commits.values()])
+        """All that the entry returns or commits, and what it is made of, bodies of loops too.
+
+        What residuals are made of is the concern of the entry that made them.
+        """
+        outputs = [*self.graph.outputs.values(), *self.commits.values()]
+        return everything(outputs, set(self.residuals).__contains__)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from symgrad.rewrite.pattern import (
     getitem,
     scatter_add,
     sqrt,
+    stack,
 )
 from symgrad.rewrite.rows import is_unit, places
 from symgrad.rewrite.scalars import conform
@@ -64,6 +65,31 @@ def slice_of_slice(x: Expr, node: Expr) -> Expr | None:
             merged.append(("slice", start + then[1] * step, then[2], step * then[3]))
     merged += outer
     return make(OPS["getitem"], (x,), {"index": tuple(merged)})
+
+
+@rule(
+    "shape",
+    lambda x: getitem(x),
+    only=lambda op, below: "stack" in below,
+    examples=(
+        lambda x: stack([x, x * 2.0])[1],
+        lambda x: stack([x[0], x[1] * 2.0], axis=1)[1:, 0],
+        lambda x: stack([x, x * 2.0], axis=2)[None, 1, :, 1],
+    ),
+)
+def element_of_stack(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
+    """One of the arrays of a stack -> that array."""
+    if x.op.name != "stack" or len(node.args) > 1 or run.opaque(x):
+        return None
+    index = node.attrs["index"]
+    axes = [i for i, part in enumerate(index) if part[0] != "new"]
+    at = axes[x.attrs["axis"]]
+    kind, number = index[at][:2]
+    if kind != "at" or not isinstance(number, int):
+        return None
+    rest = index[:at] + index[at + 1 :]
+    made = x.args[number]
+    return conform(make(OPS["getitem"], (made,), {"index": rest}) if rest else made, node)
 
 
 @rule(

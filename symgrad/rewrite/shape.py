@@ -230,6 +230,28 @@ def broadcast_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | 
     return conform(rebuild(node, new), node)
 
 
+@rule(
+    "shape",
+    lambda *args: elementwise(*args),
+    only=lambda op, below: "expand_dims" in below,
+    examples=(
+        lambda x: x + expand_dims(x[0, 0], (0, 1)),
+        lambda x: x[0] * expand_dims(x[0, 0], (0,)),
+    ),
+)
+def axes_of_number_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | None:
+    """A number needs no axes where another argument has them."""
+    new = tuple([arg.args[0] if _is_number_with_axes(arg, run) else arg for arg in args])
+    if all([a is b for a, b in zip(args, new, strict=True)]):
+        return None
+    made = rebuild(node, new)
+    return made if made.shape == node.shape and made.dtype == node.dtype else None
+
+
+def _is_number_with_axes(arg: Expr, run: Rewriter) -> bool:
+    return arg.op.name == "expand_dims" and not arg.args[0].shape and not run.opaque(arg)
+
+
 # ---------------------------------------------------------------- reductions
 
 

@@ -12,6 +12,7 @@ In a document,
 
 import contextlib
 import io
+import linecache
 import os
 import re
 import shlex
@@ -65,6 +66,7 @@ def _workplace() -> Iterator[None]:
         mock.patch.dict(os.environ, COLUMNS="80"),
     ):
         before = set(sys.modules)
+        linecache.clearcache()  # another document's block may have had the same name
         yield
         for name in set(sys.modules) - before:  # only its own: a library stays loaded
             if str(getattr(sys.modules[name], "__file__", "")).startswith(os.path.realpath(folder)):

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import symgrad as sg
 from tests.examples.documents import ROOT
 
 EXAMPLES = ROOT / "examples"
+Array = np.ndarray[Any, Any]
 
 
 def imported(path: Path) -> ModuleType:
