@@ -73,7 +73,8 @@ class Namer:
     def _described(self, node: Expr) -> str:
         """A name for what the user left without one: ``z_max``, ``rows``, or ``t``."""
         if node.op.name == "item":
-            return self._generic(node.args[0].op.part_name(node.args[0], node.attrs["part"]))
+            part = node.args[0].op.part_name(node.args[0], node.attrs["part"])
+            return self._generic(safe(part))
         if len(node.args) == 1:
             known = self.names.get(node.args[0])
             if known is not None and known not in self.generic and len(known) <= 12:

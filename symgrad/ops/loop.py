@@ -81,7 +81,10 @@ class Structured(Op):
         return rules[self.name, "item"](whole, item)  # type: ignore[no-any-return]
 
     def part_name(self, node: Expr, index: int) -> str:
-        return f"part {index}"
+        region = node.attrs["body" if self.name == "loop" else "then"]
+        out = region.outputs[index]
+        name = (out.name or out.op.name).rsplit(".", 1)[-1]
+        return f"{name}s" if index >= node.attrs.get("carries", index + 1) else name
 
     def flops(self, node: Expr) -> int:
         return 0
