@@ -62,8 +62,10 @@ def test_loops_in_loops_in_a_batch() -> None:
     grads = sg.vmap(lambda q, x: sg.grad(twice(q, x), [q, x]))(q, x)
     f = sg.function([q, x], grads)
     found = f(Q, X)
-    np.testing.assert_allclose(found[0], [slope(plain_twice, a, b) for a, b in zip(Q, X)])
-    other = [slope(lambda b, a: plain_twice(a, b), b, a) for a, b in zip(Q, X)]
+    np.testing.assert_allclose(
+        found[0], [slope(plain_twice, a, b) for a, b in zip(Q, X, strict=True)]
+    )
+    other = [slope(lambda b, a: plain_twice(a, b), b, a) for a, b in zip(Q, X, strict=True)]
     np.testing.assert_allclose(found[1], other)
 
     def hessian(q: Any, x: Any) -> Any:
@@ -128,7 +130,7 @@ def test_alike_loops_over_what_has_one_name_are_two() -> None:
 def test_models() -> None:
     x, w = sg.input("x", ("B",)), sg.param("w", (), init=0.4)
     loss = sg.map(lambda r: grown(r * w + 0.1), x).sum() + grown(w)
-    model = sg.compile(loss, outputs=grown(w), optimizer=sg.optim.SGD(0.01))
+    model = sg.compile(loss, outputs=grown(w), optimizer=sg.optim.SGD(1e-5))
     params = model.init(0)
 
     def plain(w: Any) -> Any:
@@ -139,5 +141,5 @@ def test_models() -> None:
     value, residuals = model.forward(params, x=X)
     np.testing.assert_allclose(model.backward(residuals)["w"], grads["w"])
     model.step(params, model.init_optimizer(params), x=X)
-    np.testing.assert_allclose(params["w"], 0.4 - 0.01 * grads["w"])
+    np.testing.assert_allclose(params["w"], 0.4 - 1e-5 * grads["w"])
     np.testing.assert_allclose(model.predict(params), plain_grown(params["w"]))
