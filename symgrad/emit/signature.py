@@ -22,7 +22,8 @@ class Signature:
         self.context = context
         self.lines: list[str] = []
         self.bound: set[str] = set()
-        parts = [(n.shape, *n.attrs.values()) for n in entry.nodes()]
+        given = set(entry.residuals)
+        parts = [(n.shape, *n.attrs.values()) for n in entry.nodes() if n not in given]
         self.needed = symbols_in(*parts, *((c.left, c.right) for c in entry.checks))
 
     def inputs(self, bounds: dict[Expr, Size]) -> list[str]:

@@ -157,14 +157,20 @@ def rebuilt(
     return node if same else rebuild(node, args)
 
 
-def everything(outputs: Iterable[Expr]) -> list[Expr]:
-    """All nodes below `outputs`, and those in the regions of each after it, to any depth."""
+def everything(outputs: Iterable[Expr], given: Iterable[Expr] = ()) -> list[Expr]:
+    """All nodes below `outputs`, and those in the regions of each after it, to any depth.
+
+    Below a node of `given` it does not go.
+    """
+    stop = set(given)
     found: list[Expr] = []
     seen: set[Expr] = set()
     waiting = [list(outputs)]
     while waiting:
-        for node in topological(waiting.pop(), seen=seen):
+        for node in topological(waiting.pop(), stop=stop.__contains__, seen=seen):
             found.append(node)
+            if node in stop:
+                continue
             waiting += [list(region.outputs) for _, region in regions(node)]
     return found
 

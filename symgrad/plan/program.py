@@ -68,7 +68,7 @@ class Entry:
 
     def nodes(self) -> list[Expr]:
         """All that the entry returns or commits, and what it is made of, bodies of loops too."""
-        return everything([*self.graph.outputs.values(), *self.commits.values()])
+        return everything([*self.graph.outputs.values(), *self.commits.values()], self.residuals)
 
 
 @dataclass
