@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from symgrad.errors import DeclarationError
 from symgrad.ir import provenance
-from symgrad.ir.graph import topological
+from symgrad.ir.graph import rebuild, topological
 from symgrad.ir.node import Expr
 from symgrad.ir.op import Op
 from symgrad.ops.item import ITEM
@@ -51,7 +51,10 @@ def _push(outputs: Sequence[Expr], found: dict[Expr, tuple[Expr, bool]]) -> list
             continue
         below = [found[arg] for arg in node.args]
         if not any([is_batched for _, is_batched in below]):
-            found[node] = (node, False)
+            # a result that all examples share may be one of a batched loop
+            args = tuple([new for new, _ in below])
+            same = all([a is b for a, b in zip(args, node.args, strict=True)])
+            found[node] = (node if same else rebuild(node, args), False)
         elif node.op is ITEM:
             found[node] = node.args[0].op.batched_item(below[0][0], node)
         elif type(node.op).batch is not Op.batch:

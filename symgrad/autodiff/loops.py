@@ -18,7 +18,7 @@ from symgrad.ir.provenance import Origin
 from symgrad.ir.region import Region, bound, keep_origins
 from symgrad.ir.size import Size
 from symgrad.ops.item import item, items
-from symgrad.ops.loop import LOOP, Parts, loop, named_trips, rules
+from symgrad.ops.loop import LOOP, Parts, loop, named_trips, rules, trips
 
 __all__ = ["mirror", "row", "spread", "zeros_like"]
 
@@ -127,7 +127,15 @@ def _loop_vjp(node: Expr, cts: Sequence[Expr | None], needs: tuple[bool, ...]) -
     read = [p for p in parts.x if grads.get(p) is not None and p in set(moving)]
     back.y += [grads[p] for p in read]  # type: ignore[misc]
 
-    whole = _with_residuals(node, parts, arguments, back, seeds.values())
+    taken: dict[Expr, Expr] = {}
+    if node.attrs["test"] is not None:  # in a batch, some examples end before others
+        [test] = node.attrs["test"].on((*parts.carry, *parts.const))
+        if not test.closed:
+            on = bound("taken", test.shape, test.dtype)
+            taken[on] = test
+            steps = zip(back.new, back.carry, strict=True)
+            back.new = [FUNCTIONS["where"](on, new, c) for new, c in steps]
+    whole = _with_residuals(node, parts, arguments, back, seeds.values(), taken)
     for i in flowing:
         if i >= len(parts.carry):
             back.x.append(seeds[i])
@@ -148,9 +156,13 @@ def _with_residuals(
     arguments: dict[Expr, Expr],
     back: _Backward,
     seeds: Iterable[Expr],
+    taken: dict[Expr, Expr],
 ) -> Expr:
-    """The loop that also gives what `back` needs of each step, which `back` is handed."""
-    given = [*seeds, *back.carry]
+    """The loop that also gives what `back` needs of each step, which `back` is handed.
+
+    `taken` are parameters of the backward loop and what they are in the step.
+    """
+    given = [*seeds, *back.carry, *taken]
     wanted = [*back.new, *back.y]
     cost = {c: bytes_in(c) for c in parts.carry} | dict.fromkeys(parts.const, 0)
     kept = residuals(wanted, given, cost)
@@ -176,6 +188,10 @@ def _with_residuals(
             name = _named_after(value)
             mapping[value] = bound(name.rsplit(".", 1)[-1], value.shape, value.dtype)
             stacks.append((mapping[value], known[value]))
+    for value in taken.values():
+        if value not in known:
+            known[value] = len(outputs)
+            outputs.append(value)
     length = node.attrs["length"]
     if node.attrs["test"] is not None:
         if length is None:
@@ -192,9 +208,13 @@ def _with_residuals(
         body = Region(loop_body.parameters, outputs)
         whole = make(LOOP, node.args, node.attrs | {"body": body, "length": length})
     made = items(whole)
+    stacks += [(on, known[value]) for on, value in taken.items()]
     for parameter, index in stacks:
         back.x.append(parameter)
         back.xs.append(made[index])
+    if not back.x and parts.x and trips(length):  # it says how often the loop went round
+        back.x.append(bound(_named_after(parts.x[0]), parts.x[0].shape, parts.x[0].dtype))
+        back.xs.append(parts.xs[0])
     mapping |= {p: p for p in given}
     new = substitute(wanted, mapping)
     keep_origins(mapping)
@@ -258,9 +278,18 @@ def _loop_jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> tuple[Expr | Non
 # ---------------------------------------------------------------- batching
 
 
+def _rows(shape: tuple[Size, ...], size: Size) -> tuple[Size, ...]:
+    """The shape for a whole batch, with its axis in front.
+
+    What steps of unknown number have kept, maybe a list of arrays of unequal heights, is for
+    other loops alone: the batch comes after the axes of steps.
+    """
+    return (shape[0], *_rows(shape[1:], size)) if trips(shape) else (size, *shape)
+
+
 def row(p: Expr, size: Size) -> Expr:
     """A parameter for a whole batch of what `p` is one of."""
-    return bound(str(p.attrs["name"]), (size, *p.shape), p.dtype)
+    return bound(str(p.attrs["name"]), _rows(p.shape, size), p.dtype)
 
 
 def spread(x: Expr, size: Size) -> Expr:
@@ -268,9 +297,20 @@ def spread(x: Expr, size: Size) -> Expr:
     return FUNCTIONS["broadcast_to"](x, (size, *x.shape))  # type: ignore[no-any-return]
 
 
+def _batch_size(single: Sequence[Expr], args: Sequence[Expr], batched: Sequence[bool]) -> Size:
+    """The size of the batch that arguments are given for."""
+    for one, arg, flag in zip(single, args, batched, strict=True):
+        if flag:
+            depth = 0
+            while trips(one.shape[depth:]):
+                depth += 1
+            return arg.shape[depth]
+    raise AssertionError("nothing is batched")
+
+
 def _loop_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
     parts = Parts.of(node)
-    size = next(arg.shape[0] for arg, flag in zip(args, batched, strict=True) if flag)
+    size = _batch_size(node.args, args, batched)
     n, m = len(parts.carry), len(parts.carry) + len(parts.x)
     parameters = (*parts.carry, *parts.x, *parts.const)
     rows = {p: row(p, size) for p, flag in zip(parameters, batched, strict=True) if flag}
@@ -296,7 +336,8 @@ def _loop_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -
     for i, (p, arg, flag) in enumerate(zip(parameters, args, batched, strict=True)):
         if p in rows and not flag:
             arg = spread(arg, size)
-        given.append(FUNCTIONS["moveaxis"](arg, 0, 1) if flag and n <= i < m else arg)
+        first = flag and n <= i < m and not trips(node.args[i].shape)
+        given.append(FUNCTIONS["moveaxis"](arg, 0, 1) if first else arg)
     attrs = dict(node.attrs)
     if test is not None:
         condition = new.pop()
@@ -306,8 +347,6 @@ def _loop_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -
             condition = FUNCTIONS["any"](condition)
         attrs["test"] = Region([*own[:n], *own[m:]], [condition])
     attrs["body"] = Region(own, new)
-    if test is not None and attrs["length"] is not None:
-        attrs["length"] = named_trips(make(LOOP, tuple(given), attrs))
     return make(LOOP, tuple(given), attrs)
 
 
@@ -321,7 +360,8 @@ def _unbatched(whole: Expr, node: Expr) -> tuple[Expr, bool]:
     """An item of a batched loop or branch; of a result of each step, time is its first axis."""
     made = item(whole, node.attrs["part"])
     is_batched = made.ndim > node.ndim
-    if is_batched and whole.op is LOOP and node.attrs["part"] >= whole.attrs["carries"]:
+    stacked = whole.op is LOOP and node.attrs["part"] >= whole.attrs["carries"]
+    if is_batched and stacked and not trips(node.shape):
         made = FUNCTIONS["moveaxis"](made, 1, 0)
     return made, is_batched
 

@@ -18,11 +18,11 @@ from symgrad.errors import DeclarationError
 from symgrad.ir.aval import Avals
 from symgrad.ir.graph import topological
 from symgrad.ir.node import Expr
-from symgrad.ir.region import regions
+from symgrad.ir.region import everything, regions
 from symgrad.ir.size import Dim, symbols_in
 from symgrad.ops.interpret import evaluate_node
 from symgrad.ops.item import ITEM
-from symgrad.ops.loop import BRANCH, CHECKPOINT, LOOP, Parts
+from symgrad.ops.loop import BRANCH, CHECKPOINT, LOOP, Parts, trips
 
 __all__ = ["dependencies", "pattern"]
 
@@ -261,18 +261,17 @@ class _Tracer:
         n, m = len(parts.carry), len(parts.carry) + len(parts.x)
         carry, rows, consts = list(args[:n]), args[n:m], args[m:]
         fixed = dict(zip(parts.const, consts, strict=True))
-        if node.attrs["test"] is not None:
-            if parts.y:
-                return self.everything(node, args)  # type: ignore[no-any-return]
-            while True:  # what may have been carried, however often it went round
-                step = self.run(parts.new, fixed | dict(zip(parts.carry, carry, strict=True)))
-                wider = [_as_sets(old | new) for old, new in zip(carry, step, strict=True)]
-                if all(
-                    (a == b).all() if a.size else True for a, b in zip(wider, carry, strict=True)
-                ):
-                    return carry
-                carry = wider
         length = node.attrs["length"]
+        if node.attrs["test"] is not None or trips(length):
+            # what may have been carried, however often it went round; one row stands for all
+            known = fixed | {x: _as_sets(row[0]) for x, row in zip(parts.x, rows, strict=True)}
+            while True:
+                values = known | dict(zip(parts.carry, carry, strict=True))
+                step = self.run(parts.new, dict(values))
+                wider = [_as_sets(old | new) for old, new in zip(carry, step, strict=True)]
+                if all([(a == b).all() for a, b in zip(wider, carry, strict=True)]):
+                    return [*carry, *[y[None] for y in self.run(parts.y, values)]]
+                carry = wider
         length = length.evaluate(dict(self.sizes)) if isinstance(length, Dim) else length
         steps = range(length)[:: -1 if node.attrs["reverse"] else 1]
         made: dict[int, list[Any]] = {}
@@ -286,7 +285,7 @@ class _Tracer:
             shape = (length, *self.shape(y))
             stacked.append(_filled(shape, 0))
             for t in range(length):
-                stacked[-1][t] = made[t][i]
+                stacked[-1][t] = made[t][i][()]  # a number, not an array of one
         return [*carry, *stacked]
 
     def branch(self, node: Expr, args: Sequence[Sets]) -> list[Any]:
@@ -354,7 +353,8 @@ def dependencies(
     sizes : mapping of str to int, optional
         Values for symbolic sizes.
     """
-    tracer = _Tracer(sizes or {})
+    unknown = {s for n in everything(outputs) for s in trips((n.shape, *n.attrs.values()))}
+    tracer = _Tracer(dict.fromkeys(unknown, 1) | dict(sizes or {}))
     shape = tracer.shape(x)
     own = np.empty(shape, object)
     flat = own.reshape(-1)
@@ -372,7 +372,7 @@ def pattern(y: Expr, x: Expr) -> tuple[Any, Any]:
         If a shape is symbolic.
     """
     for node in topological([y], stop=lambda n: n is x):
-        if symbols_in(node.shape):
+        if symbols_in(node.shape) - trips(node.shape):
             where = f", declared at {node.location}" if node.location else ""
             raise DeclarationError(
                 f"a sparse Jacobian has a fixed pattern, so all shapes must be static; "

@@ -194,19 +194,25 @@ def everything(outputs: Iterable[Expr], stop: Callable[[Expr], bool] | None = No
 
 
 def fingerprint(node: Expr) -> str:
-    """A name for a structure that is the same in every process; leaves count by their names."""
-    known: dict[Expr, str] = {}
-    for n in topological([node]):
+    """A name for a node that no other node has; parameters of regions count by their places."""
+    return _fingerprints([node], {})[0]
+
+
+def _fingerprints(outputs: Sequence[Expr], known: dict[Expr, str]) -> list[str]:
+    for n in topological(outputs, stop=known.__contains__):
+        if n in known:
+            continue
         digest = hashlib.blake2b(n.op.name.encode(), digest_size=16)
         for arg in n.args:
             digest.update(known[arg].encode())
         for key, value in n.attrs.items():
-            if key in ("token", "init", "cell"):
+            if key in ("init", "cell"):
                 continue
             if isinstance(value, Region):
-                value = [fingerprint(out) for out in value.outputs]
+                places = {p: f"parameter {i}" for i, p in enumerate(value.parameters)}
+                value = _fingerprints(value.outputs, places)
             elif isinstance(value, LiteralValue):
                 value = value.key
             digest.update(f"{key}={value!r}".encode())
         known[n] = digest.hexdigest()
-    return known[node]
+    return [known[out] for out in outputs]

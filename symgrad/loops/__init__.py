@@ -1,5 +1,6 @@
 """What is done to loops and branches as wholes: merged, pruned, relieved of work."""
 
+from symgrad.loops.steps import unmasked
 from symgrad.loops.tidy import tidy
 
-__all__ = ["tidy"]
+__all__ = ["tidy", "unmasked"]

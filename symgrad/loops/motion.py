@@ -14,7 +14,7 @@ from symgrad.ir.provenance import Origin
 from symgrad.ir.region import Region, bound, keep_origins
 from symgrad.ir.size import Size
 from symgrad.ops.item import items
-from symgrad.ops.loop import LOOP, Parts
+from symgrad.ops.loop import BRANCH, LOOP, Parts
 
 __all__ = ["relieved"]
 
@@ -29,6 +29,9 @@ def relieved(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
 
 
 # ---------------------------------------------------------------- before the loop
+
+
+_BLOCKS = (LOOP, BRANCH)
 
 
 def _is_trivial(node: Expr) -> bool:
@@ -46,8 +49,8 @@ def _before(node: Expr, done: Counter[str]) -> Expr:
     kind = _kinds(parts, outputs)
     heavy: set[Expr] = set()
     for n in order:
-        if _is_heavy(n) or any([arg in heavy for arg in n.args]):
-            heavy.add(n)
+        if _is_heavy(n) or (n.op not in _BLOCKS and any([arg in heavy for arg in n.args])):
+            heavy.add(n)  # what a loop or branch is given, but not itself: it may not run
     fixed: dict[Expr, None] = {}
     rows: dict[Expr, None] = {}
 
@@ -59,7 +62,7 @@ def _before(node: Expr, done: Counter[str]) -> Expr:
 
     for n in order:
         for arg in n.args:
-            if kind[arg] != kind[n]:
+            if kind[arg] != kind[n] or (arg in heavy and n not in heavy):
                 wanted(arg)
     for out in outputs:
         wanted(out)

@@ -125,7 +125,8 @@ def _loop(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
     keep_origins(mapping)
     used = set(topological(new))
     if trips(node.attrs["length"]) and test is None and used.isdisjoint(sequences.values()):
-        used.update([p for p in parts.x if fate[p] is p][:1])  # its length is that of the loop
+        told = [p for arg, p in sequences.items() if arg.op.name not in ("full", "broadcast_to")]
+        used.update((told or list(sequences.values()))[:1])  # its length is that of the loop
     x = [(arg, p) for arg, p in sequences.items() if p in used]
     const = [(arg, p) for arg, p in consts.items() if p in used]
     own = [*[parts.carry[i] for i in carried], *[p for _, p in x], *[p for _, p in const]]

@@ -21,12 +21,14 @@ from symgrad.ir.graph import Graph, topological
 from symgrad.ir.node import Expr, as_expr, identity, make
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
-from symgrad.ir.size import symbols_in
+from symgrad.ir.region import everything, regions
+from symgrad.ir.size import dim, symbols_in
 from symgrad.model import tree as trees
 from symgrad.model.function import declared_checks, label_bounds, printable, unique_names
 from symgrad.model.initial import init_entry, optimizer_entry
 from symgrad.model.passes import Job, PassRow, run
 from symgrad.ops.leaf import COPY, INPUT, PARAM, SLOT, STATE
+from symgrad.ops.loop import trips
 from symgrad.ops.random import draws
 from symgrad.plan.names import given_name
 from symgrad.plan.planner import plan
@@ -435,5 +437,12 @@ def _state_updates(graph: Graph) -> dict[Expr, Expr]:
 def _sizes_needed(grads: Any, kept: Sequence[Expr], seed: Expr) -> list[str]:
     """Symbolic sizes that the source of backward mentions."""
     stop = {*kept, seed}
-    late = topological(list(grads), stop=stop.__contains__)
-    return sorted(symbols_in(*[(n.shape, *n.attrs.values()) for n in late if n not in stop]))
+    late = [n for n in topological(list(grads), stop=stop.__contains__) if n not in stop]
+    inner = everything([out for n in late for _, region in regions(n) for out in region.outputs])
+    found: set[str] = set()
+    for n in [*late, *inner]:
+        found |= symbols_in(n.shape, *n.attrs.values())
+    # how often loops went round, in order of appearance: their names differ between processes;
+    # of a loop in a loop, a step of the outer one knows it
+    outside = [symbol for n in late for symbol in trips((n.shape[:1], *n.attrs.values()))]
+    return [*sorted(found - trips(tuple(map(dim, found)))), *dict.fromkeys(outside)]

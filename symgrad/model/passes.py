@@ -19,7 +19,7 @@ from symgrad.ir.node import Expr, literal
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import rebuilt
 from symgrad.ir.verify import verify
-from symgrad.loops import tidy
+from symgrad.loops import tidy, unmasked
 from symgrad.model.grad import zero
 from symgrad.ops.custom import CUSTOM, IMPLICIT, inlined
 from symgrad.ops.item import ITEM
@@ -131,7 +131,7 @@ def finish(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
 
 def simplify(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     """Algebra and shapes: nothing is left that a person would delete."""
-    new, fired = rewrite(graph, SIMPLE, normal=job.simple)
+    new, fired = rewrite(unmasked(graph), SIMPLE, normal=job.simple)
     job.simple = set(new.nodes())
     return new, fired
 

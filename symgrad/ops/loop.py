@@ -92,7 +92,12 @@ class Structured(Op):
         return rules[self.name, "item"](whole, item)  # type: ignore[no-any-return]
 
     def part_name(self, node: Expr, index: int) -> str:
-        return f"part_{index}"
+        region = node.attrs.get("body") or node.attrs.get("then")
+        if region is None:
+            return f"part_{index}"
+        out = region.outputs[index]
+        name = (out.name or out.op.name).rsplit(".", 1)[-1]
+        return f"{name}s" if index >= node.attrs.get("carries", index + 1) else name
 
     def flops(self, node: Expr) -> int:
         return 0

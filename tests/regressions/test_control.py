@@ -90,3 +90,13 @@ def test_a_number_that_becomes_a_carry_is_numpys(style: str) -> None:
     np.testing.assert_array_equal(found[0], [1.0] * 3)
     np.testing.assert_array_equal(found[1], [0.5] * 3)
     np.testing.assert_array_equal(found[2], [0.75])
+
+
+def test_backward_asks_for_no_size_that_forward_alone_needs() -> None:
+    x, a, w = sg.input("x", ("T", 2)), sg.input("a", ()), sg.param("w", (), init=3.0)
+    c, rows = sg.scan(lambda c, _: (c + x[0, 0], sg.zeros("T") + c), a, length=sg.dim("T") * 2)
+    model = sg.compile(c * rows.sum() * w)
+    params = model.init()
+    loss, residuals = model.forward(params, x=np.ones((2, 2)), a=1.0)
+    np.testing.assert_allclose(loss, 5.0 * 2 * (1 + 2 + 3 + 4) * 3.0)
+    np.testing.assert_allclose(model.backward(residuals)["w"], loss / 3.0)

@@ -1,0 +1,72 @@
+"""Loops that run backward over steps all of which were taken: the mask of a batch is left out."""
+
+from __future__ import annotations
+
+from symgrad.ir.graph import Graph, rebuild, substitute
+from symgrad.ir.node import LITERAL, Expr, literal, make
+from symgrad.ir.op import FUNCTIONS
+from symgrad.ir.region import Region, keep_origins, rebuilt, regions
+from symgrad.ops.item import ITEM
+from symgrad.ops.loop import LOOP, Parts, trips
+
+__all__ = ["unmasked"]
+
+
+def unmasked(graph: Graph) -> Graph:
+    """The graph in which a loop that keeps one number at every step hands on that number.
+
+    Backward mode asks of each step of a loop with a test whether it was taken: in a batch, some
+    examples end before others. Without a batch it always was.
+    """
+    if not any(node.op is LOOP for node in graph.nodes()):
+        return graph
+    return graph.map(_visit)
+
+
+def _visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
+    if node.op.name == "where" and args[0].op is LITERAL and not args[0].shape:
+        chosen = args[1] if bool(args[0].attrs["value"].array) else args[2]
+        if chosen.aval == node.aval:
+            return chosen
+    if not any(True for _ in regions(node)):
+        same = all([a is b for a, b in zip(args, node.args, strict=True)])
+        return node if same else rebuild(node, args)
+    made = rebuilt(node, args, _visit)
+    if made.op is not LOOP:
+        return made
+    known: dict[Expr, Expr] = {}
+    if made.attrs["test"] is not None:  # where the body runs, the test holds
+        parts = Parts.of(made)
+        [test] = made.attrs["test"].on((*parts.carry, *parts.const))
+        if not test.closed and any(y is test for y in parts.y):
+            known[test] = literal(True)
+    parts = Parts.of(made)
+    values = {p: _same_in_all(arg) for p, arg in zip(parts.x, parts.xs, strict=True)}
+    told = {p.shape[0] for p, value in values.items() if p.shape and value is None}
+    for p, value in values.items():
+        if value is not None and not p.shape:
+            known[p] = value
+        elif value is not None and trips(p.shape[0]) and p.shape[0] in told:
+            known[p] = FUNCTIONS["full"](p.shape, value)  # another stack says how high it is
+    if not known:
+        return made
+    body: Region = made.attrs["body"]
+    mapping = dict(known)
+    outputs = substitute(body.outputs, mapping, _visit)
+    keep_origins(mapping)
+    return make(LOOP, made.args, made.attrs | {"body": Region(body.parameters, outputs)})
+
+
+def _same_in_all(x: Expr) -> Expr | None:
+    """The number that all elements of an array are, where the graph says so."""
+    while not (x.op is LITERAL and not x.shape):
+        if x.op.name in ("full", "broadcast_to") and x.args:
+            x = x.args[0]
+        elif x.op is ITEM and x.args[0].op is LOOP:
+            whole, part = x.args[0], x.attrs["part"]
+            if part < whole.attrs["carries"]:
+                return None
+            x = whole.attrs["body"].outputs[part]
+        else:
+            return None
+    return x
