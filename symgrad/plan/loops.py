@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgrad.ir.node import LITERAL, Expr
-from symgrad.plan.program import Buffer, Commit, Compute, Loop, Program
+from symgrad.plan.program import Block, Buffer, Commit, Compute, Loop, Program
 
 __all__ = ["roll"]
 
@@ -75,7 +75,7 @@ def roll(program: Program, groups: Sequence[Sequence[Expr]], start: int) -> None
     start : int
         The statement with which the updates begin.
     """
-    if len(groups) < 2:
+    if len(groups) < 2 or any(isinstance(s, Block) for s in program.statements[start:]):
         return
     owner = {leaf: i for i, leaves in enumerate(groups) for leaf in leaves}
     parts: list[list[Statement]] = [[] for _ in groups]

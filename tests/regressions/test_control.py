@@ -100,3 +100,12 @@ def test_backward_asks_for_no_size_that_forward_alone_needs() -> None:
     loss, residuals = model.forward(params, x=np.ones((2, 2)), a=1.0)
     np.testing.assert_allclose(loss, 5.0 * 2 * (1 + 2 + 3 + 4) * 3.0)
     np.testing.assert_allclose(model.backward(residuals)["w"], loss / 3.0)
+
+
+def test_loops_beside_updates_without_gradients_are_kept() -> None:
+    a, b = sg.param("a", (), init=2.0), sg.param("b", (), init=3.0)
+    c, _ = sg.scan(lambda c, _: (sg.stop_gradient(c * a + b), None), 1.0, length=2)
+    model = sg.compile(np.sin(c), optimizer=sg.optim.SGD(0.1))
+    params = model.init()
+    loss = model.step(params, model.init_optimizer(params))
+    np.testing.assert_allclose(loss, np.sin((1.0 * 2 + 3) * 2 + 3))
