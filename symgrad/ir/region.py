@@ -89,19 +89,24 @@ def bound(name: str, shape: Any, dtype: Any) -> Expr:
 
 
 def close(
-    parameters: Sequence[Expr], outputs: Sequence[Expr], own: Container[Expr] = ()
+    parameters: Sequence[Expr],
+    outputs: Sequence[Expr],
+    own: Container[Expr] = (),
+    numbers: Container[Expr] = (),
 ) -> tuple[Region, list[Expr]]:
     """Outputs over parameters as a region, and what they use from outside.
 
-    That becomes further parameters, in the order of the walk. Numbers and sizes stay inside, as
-    do arrays full of one: rules see them there. What else does not depend on the parameters is
-    computed outside, once, unless it is the region's `own`.
+    That becomes further parameters, in the order of the walk. Numbers and sizes stay inside: rules
+    see them there; so do arrays full of one, if they are among `numbers`. What else does not depend
+    on the parameters is computed outside, once, unless it is the region's `own`.
     """
     inside = set(parameters)
     captured: dict[Expr, Expr] = {}
 
     def capture(node: Expr) -> None:
-        if node in inside or node in captured or node.op is LITERAL or is_number(node):
+        if node in inside or node in captured or node.op is LITERAL:
+            return
+        if (not node.shape or node in numbers) and is_number(node):
             return
         captured[node] = bound(node.name or node.op.name, node.shape, node.dtype)
 

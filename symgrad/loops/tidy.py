@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from symgrad.ir import provenance
 from symgrad.ir.graph import Graph, inherit, rebuild, substitute, topological
-from symgrad.ir.node import LITERAL, SIZE, Expr, make
+from symgrad.ir.node import LITERAL, Expr, make
 from symgrad.ir.region import Region, is_number, keep_origins, regions, with_regions
 from symgrad.loops.merge import merged
 from symgrad.loops.motion import relieved
@@ -109,7 +109,7 @@ def _loop(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
         *[(parts.carry[i], parts.init[i]) for i in sorted(fixed)],
         *zip(parts.const, parts.consts, strict=True),
     ]:
-        if (arg.op is LITERAL and not arg.shape) or arg.op is SIZE:
+        if is_number(arg):
             fate[p] = arg
         else:
             fate[p] = consts.setdefault(arg, p)

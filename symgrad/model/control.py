@@ -87,12 +87,12 @@ def _names(structure: _Structure, parameter: str) -> list[str]:
 
 
 @contextmanager
-def _body(what: str, fn: Any, parameters: Sequence[Expr]) -> Iterator[None]:
-    """Around the user's function: random draws in it would be the same at every step."""
+def _body(what: str, fn: Any, parameters: Sequence[Expr]) -> Iterator[set[Expr]]:
+    """Around the user's function: what it declares; draws, the same at each step, are refused."""
     if not callable(fn):
         raise DeclarationError(f"{what} expects a function; got {type(fn).__name__} {fn!r}")
-    with recording() as made, tracing(parameters):
-        yield
+    with recording() as made, building() as built, tracing(parameters):
+        yield built
     for node in made:
         if isinstance(node.op, Draw):
             where = f", declared at {node.location}" if node.location else ""
@@ -265,7 +265,7 @@ def scan(
         bound(name, e.shape[1:], e.dtype)
         for name, e in zip(_names(rows, names[1]), sequences, strict=True)
     ]
-    with _body("scan", fn, [*own, *elements]):
+    with _body("scan", fn, [*own, *elements]) as built:
         result = fn(start.of(own), rows.of(elements))
     if not isinstance(result, tuple) or len(result) != 2:
         raise DeclarationError(
@@ -279,7 +279,7 @@ def scan(
     own, new, y = _renamed(own, new, y)
     if not new and not y:
         raise DeclarationError("scan: the function carries nothing and gives nothing")
-    region, captured = close([*own, *elements], [*new, *y])
+    region, captured = close([*own, *elements], [*new, *y], numbers=built)
     chunk = chunk_length(region, len(new), steps, memory)
     if chunk is None:
         made = loop(carry, sequences, captured, region, steps, bool(reverse))
@@ -332,12 +332,12 @@ def map(fn: Callable[[Any], Any], xs: Any) -> Any:
     elements = [
         bound(n, e.shape[1:], e.dtype) for n, e in zip(_names(rows, name), sequences, strict=True)
     ]
-    with _body("map", fn, elements):
+    with _body("map", fn, elements) as built:
         ys = _Structure(fn(rows.of(elements)))
     y = [_leaf(leaf, "map: y") for leaf in ys.given]
     if not y:
         raise DeclarationError("map: the function gives nothing")
-    region, captured = close(elements, y)
+    region, captured = close(elements, y, numbers=built)
     made = loop((), sequences, captured, region, steps)
     _placed(made, [1] * len(y))
     return ys.of(made)
@@ -382,14 +382,14 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
         raise DeclarationError("while_loop: there is nothing to carry")
     [name] = _parameter_names(body, 1) if callable(body) else ["carry"]
     own = [bound(n, e.shape, e.dtype) for n, e in zip(_names(start, name), carry, strict=True)]
-    with _body("while_loop", cond, own):
+    with _body("while_loop", cond, own) as tested:
         test = _condition("while_loop", cond(start.of(own)))
-    with _body("while_loop", body, own):
+    with _body("while_loop", body, own) as built:
         result = body(start.of(own))
     new = _carry_back("while_loop", start, result)
     own, new, [test] = _settled([_is_number(v) for v in start.given], carry, own, new, [test])
     own, new, [test] = _renamed(own, new, [test])
-    region, captured = close(own, [*new, test])
+    region, captured = close(own, [*new, test], numbers=built | tested)
     step = Region(region.parameters, region.outputs[:-1])
     check = Region(region.parameters, region.outputs[-1:])
     made = loop(carry, (), captured, step, None, test=check)
@@ -449,9 +449,9 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     results = []
     inside: set[Expr] = set()  # the work of a side is done there alone, whatever it is made of
     for fn in (then, otherwise):
-        with _body("cond", fn, own), building() as made_here:
+        with _body("cond", fn, own) as built:
             results.append(_Structure(fn(*given.of(own))))
-        inside |= made_here
+        inside |= built
     one, other = results
     if not one.fits(other):
         raise DeclarationError(
