@@ -418,7 +418,8 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
         Of the operands; each is called once, on expressions. They give structures of the same
         shapes; dtypes are promoted.
     *operands : structure of Expr, array or number
-        What the functions use from outside is captured as well.
+        What the functions use from outside is captured as well; what they declare themselves is
+        computed in their side alone.
 
     Returns
     -------

@@ -46,3 +46,12 @@ def test_a_stale_console_output_is_found() -> None:
 def test_text_that_follows_no_code_is_left_alone() -> None:
     document = "```python\nprint(1)\n```\n\nBut:\n\n```text\nx\n```\n"
     assert renewed(document) == document
+
+
+def test_names_of_variables_are_those_of_the_document_itself() -> None:
+    block = (
+        "```python\nimport symgrad as sg\n{0} = sg.exp(sg.input('x', ()))\nprint({0}.name)\n```\n"
+    )
+    for name in ("first", "second"):
+        document = block.format(name) + "\n```text\n```\n"
+        assert f"```text\n{name}\n```" in renewed(document)

@@ -203,3 +203,16 @@ def test_gauss_newton() -> None:
         RNG.normal(size=4), b := RNG.normal(size=4), c := RNG.random(3)
     )
     np.testing.assert_allclose(found, jac.T @ (c * (jac @ b)), rtol=1e-12)
+
+
+def test_few_columns_are_written_out_one_by_one() -> None:
+    x, X = sg.input("x", (2,)), sg.input("X", ("B", 2))
+    second = sg.hessian(x[0] ** 2 * sg.sin(x[1]), x)
+    rows = sg.stack([X[:, 0] * sg.sin(X[:, 1]), X[:, 0]], axis=1)
+    each = sg.jacobian(rows, X, batch_axis=0)
+    f, g = sg.function([x], second), sg.function([X], each)
+    assert "np.eye" not in f.source + g.source
+    a, b = 0.7, -0.4
+    s, c = np.sin(b), np.cos(b)
+    np.testing.assert_allclose(f([a, b]), [[2 * s, 2 * a * c], [2 * a * c, -a * a * s]])
+    np.testing.assert_allclose(g([[a, b]]), [[[s, a * c], [1, 0]]])
