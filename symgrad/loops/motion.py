@@ -115,7 +115,9 @@ def _kinds(parts: Parts, outputs: Sequence[Expr]) -> dict[Expr, str]:
     for n in topological(outputs):
         if n not in kind:
             below = {kind[arg] for arg in n.args}
-            if n.op.identity or "carry" in below or n.op.updates:
+            # a loop that may not end is run where it stands, and only if it is reached
+            endless = n.op is LOOP and n.attrs["test"] is not None
+            if n.op.identity or "carry" in below or n.op.updates or endless:
                 kind[n] = "carry"
             else:
                 kind[n] = "x" if "x" in below else "const"

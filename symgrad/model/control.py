@@ -2,200 +2,38 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError, ExpressionUseError, ShapeError
-from symgrad.ir import provenance
+from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import format_shape
-from symgrad.ir.graph import substitute, topological
-from symgrad.ir.node import Expr, as_expr, literal, make
-from symgrad.ir.op import FUNCTIONS
-from symgrad.ir.recording import building, recording
-from symgrad.ir.region import Region, bound, close, keep_origins
+from symgrad.ir.node import Expr, make
+from symgrad.ir.region import Region, bound, close
 from symgrad.ir.size import Size, as_size
-from symgrad.model import tree as trees
+from symgrad.model.bodies import (
+    Structure,
+    body_of,
+    called,
+    carry_back,
+    endless,
+    first_carry,
+    is_weak,
+    leaf,
+    names_of,
+    parameter_names,
+    placed,
+    renamed,
+    require_same,
+    settled,
+    shown,
+)
 from symgrad.model.chunks import chunk_length, in_chunks
-from symgrad.model.derived import tracing
-from symgrad.ops.draws import Draw
 from symgrad.ops.item import items
-from symgrad.ops.leaf import BOUND
 from symgrad.ops.loop import BRANCH, loop
 
 __all__ = ["cond", "map", "scan", "while_loop"]
-
-
-class _Structure:
-    """Leaves of nested tuples, lists and dicts; None is an empty one."""
-
-    def __init__(self, value: Any) -> None:
-        leaves, self.tree = trees.flatten(value)
-        self.present = [leaf is not None for leaf in leaves]
-        self.given = [leaf for leaf in leaves if leaf is not None]
-        self.labels = [
-            label for label, here in zip(trees.labels(self.tree), self.present, strict=True) if here
-        ]
-
-    def of(self, leaves: Sequence[Any]) -> Any:
-        """The same structure with other leaves."""
-        rest = iter(leaves)
-        return trees.unflatten(self.tree, [next(rest) if here else None for here in self.present])
-
-    def fits(self, other: _Structure) -> bool:
-        return _plain(self.tree) == _plain(other.tree) and self.present == other.present
-
-
-def _plain(tree: Any) -> Any:
-    """A structure in which named tuples, tuples and lists are alike."""
-    if tree is None:
-        return None
-    _, keys, below = tree
-    return keys, tuple([_plain(part) for part in below])
-
-
-def _parameter_names(fn: Callable[..., Any], count: int) -> list[str]:
-    try:
-        names = [
-            p.name
-            for p in inspect.signature(fn).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-    except (TypeError, ValueError):
-        names = []
-    return [*names, *["x"] * count][:count]
-
-
-def _names(structure: _Structure, parameter: str) -> list[str]:
-    """What the leaves of an argument are called in the body."""
-    found = []
-    for label, leaf in zip(structure.labels, structure.given, strict=True):
-        last = label.rsplit(".", 1)[-1]
-        own = leaf.name if isinstance(leaf, Expr) else None
-        if not label:
-            found.append(parameter)
-        elif not last.isdigit():
-            found.append(last)
-        elif own:
-            found.append(own.rsplit(".", 1)[-1].rstrip("0").rstrip("_") or parameter)
-        else:
-            found.append(f"{parameter}_{last}")
-    return found
-
-
-@contextmanager
-def _body(what: str, fn: Any, parameters: Sequence[Expr]) -> Iterator[set[Expr]]:
-    """Around the user's function: what it declares; draws, the same at each step, are refused."""
-    if not callable(fn):
-        raise DeclarationError(f"{what} expects a function; got {type(fn).__name__} {fn!r}")
-    with recording() as made, building() as built, tracing(parameters):
-        yield built
-    for node in made:
-        if isinstance(node.op, Draw):
-            where = f", declared at {node.location}" if node.location else ""
-            raise DeclarationError(
-                f"{what}: the body draws random numbers ({node.op.name}{where}), which would be "
-                "the same at every step; draw them all before, with the steps as first axis, and "
-                "give them to the loop as xs"
-            )
-
-
-def _leaf(value: Any, what: str) -> Expr:
-    try:
-        return as_expr(value)
-    except ExpressionUseError:
-        raise
-    except Exception as error:
-        raise DeclarationError(f"{what}: {error}") from None
-
-
-def _carry_back(what: str, structure: _Structure, result: Any) -> list[Expr]:
-    """The leaves of the new carry, which has the structure of the old one."""
-    back = _Structure(result)
-    if not structure.fits(back):
-        raise DeclarationError(
-            f"{what}: the carry's structure must stay the same; it is {_shown(structure)} before "
-            f"a step and {_shown(back)} after it"
-        )
-    return [_leaf(leaf, f"{what}: the new carry") for leaf in back.given]
-
-
-def _shown(structure: _Structure) -> str:
-    return repr(structure.of([_Name("*")] * len(structure.given)))
-
-
-class _Name(str):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def _settled(
-    weak: list[bool], init: list[Expr], own: list[Expr], new: list[Expr], outputs: list[Expr]
-) -> tuple[list[Expr], list[Expr], list[Expr]]:
-    """Carries that began as Python numbers, in the dtype and shape that a step gives them."""
-    if not any(weak):
-        return own, new, outputs
-    started = {p for p, flag in zip(own, weak, strict=True) if flag}
-    leaves = [n for n in topological([*new, *outputs]) if not n.args and n not in started]
-    single = np.dtype(np.float32)
-    beside = {n.dtype for n in leaves if n.dtype.kind == "f" and not (n.closed and not n.ndim)}
-    for attempt in range(4):
-        fresh = list(own)
-        for i, (p, out) in enumerate(zip(own, new, strict=True)):
-            dtype = np.result_type(p.dtype, out.dtype)
-            if not attempt and beside == {single} and out.dtype.kind == "f":
-                dtype = single  # a Python number is weak: what it meets decides
-            if weak[i] and (p.shape != out.shape or p.dtype != dtype):
-                fresh[i] = bound(str(p.attrs["name"]), out.shape, dtype)
-        if all([a is b for a, b in zip(fresh, own, strict=True)]):
-            break
-        mapping = dict(zip(own, fresh, strict=True))
-        with provenance.quiet():
-            changed = substitute([*new, *outputs], mapping)
-        keep_origins(mapping)
-        own, new, outputs = fresh, changed[: len(new)], changed[len(new) :]
-    for i, p in enumerate(own):
-        if weak[i] and init[i].dtype != p.dtype:
-            init[i] = literal(init[i].attrs["value"].array, p.dtype)
-        if weak[i] and init[i].shape != p.shape:
-            init[i] = FUNCTIONS["broadcast_to"](init[i], p.shape)
-    return own, new, outputs
-
-
-def _renamed(
-    own: list[Expr], new: list[Expr], outputs: list[Expr]
-) -> tuple[list[Expr], list[Expr], list[Expr]]:
-    """Carries called as the body calls their new values."""
-    called = [out.name if out.op is not BOUND else None for out in new]
-    fresh = [
-        p if not name else bound(name.rsplit(".", 1)[-1], p.shape, p.dtype)
-        for p, name in zip(own, called, strict=True)
-    ]
-    mapping = dict(zip(own, fresh, strict=True))
-    with provenance.quiet():
-        changed = substitute([*new, *outputs], mapping)
-    keep_origins(mapping)
-    return fresh, changed[: len(new)], changed[len(new) :]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
-
-
-def _placed(made: Sequence[Expr], structures: Sequence[int]) -> None:
-    """Tell each result its place among what the call gives, for the variable's name."""
-    at = 0
-    for place, count in enumerate(structures):
-        for node in made[at : at + count]:
-            if node.origin is not None:
-                node.origin.inner = False
-                node.origin.part = place if count == 1 else 10**6
-        at += count
 
 
 def scan(
@@ -252,44 +90,45 @@ def scan(
     >>> f([1.0, 2.0, 3.0])
     [array([1., 3., 6.]), array([12., 12., 12.])]
     """
-    start, rows = _Structure(init), _Structure(xs)
-    carry = [_leaf(leaf, "scan: init") for leaf in start.given]
-    sequences = [_leaf(leaf, "scan: xs") for leaf in rows.given]
+    start, rows = Structure(init), Structure(xs)
+    sequences = [leaf(one, "scan: xs") for one in rows.given]
+    carry = first_carry(start, "scan", sequences)
     steps = _length("scan", rows, sequences, length)
-    names = _parameter_names(fn, 2) if callable(fn) else ["carry", "x"]
+    names = parameter_names(fn, 2) if callable(fn) else ["carry", "x"]
     own = [
         bound(name, e.shape, e.dtype)
-        for name, e in zip(_names(start, names[0]), carry, strict=True)
+        for name, e in zip(names_of(start, names[0]), carry, strict=True)
     ]
     elements = [
         bound(name, e.shape[1:], e.dtype)
-        for name, e in zip(_names(rows, names[1]), sequences, strict=True)
+        for name, e in zip(names_of(rows, names[1]), sequences, strict=True)
     ]
-    with _body("scan", fn, [*own, *elements]) as built:
-        result = fn(start.of(own), rows.of(elements))
+    with body_of("scan", fn, [*own, *elements]) as built:
+        result = called("scan", fn, start.of(own), rows.of(elements))
     if not isinstance(result, tuple) or len(result) != 2:
         raise DeclarationError(
             "scan: the function must return (carry, y), two results (y may be None); got "
             f"{type(result).__name__}"
         )
-    ys = _Structure(result[1])
-    y = [_leaf(leaf, "scan: y") for leaf in ys.given]
-    new = _carry_back("scan", start, result[0])
-    own, new, y = _settled([_is_number(v) for v in start.given], carry, own, new, y)
-    own, new, y = _renamed(own, new, y)
+    ys = Structure(result[1])
+    y = [leaf(one, "scan: y") for one in ys.given]
+    new = carry_back("scan", start, result[0])
+    own, new, y = settled([is_weak(v) for v in start.given], carry, own, new, y)
+    own, new, y = renamed(own, new, y)
+    require_same("scan", own, new)
     if not new and not y:
         raise DeclarationError("scan: the function carries nothing and gives nothing")
-    region, captured = close([*own, *elements], [*new, *y], numbers=built)
+    region, captured = close([*own, *elements], [*new, *y], endless(built), built)
     chunk = chunk_length(region, len(new), steps, memory)
     if chunk is None:
         made = loop(carry, sequences, captured, region, steps, bool(reverse))
     else:
         made = in_chunks(carry, sequences, captured, region, steps, bool(reverse), chunk)
-    _placed(made, [len(new), len(y)])
+    placed(made, [len(new), len(y)])
     return start.of(made[: len(new)]), ys.of(made[len(new) :])
 
 
-def _length(what: str, rows: _Structure, sequences: list[Expr], length: Any) -> Size:
+def _length(what: str, rows: Structure, sequences: list[Expr], length: Any) -> Size:
     for label, e in zip(rows.labels, sequences, strict=True):
         if not e.ndim:
             raise ShapeError(f"{what}: xs{label and '.' + label} has no axis to go along")
@@ -325,21 +164,21 @@ def map(fn: Callable[[Any], Any], xs: Any) -> Any:
     >>> f([[[1.0, 0.0], [0.0, 2.0]], [[3.0, 0.0], [0.0, 4.0]]])
     array([ 2., 12.])
     """
-    [name] = _parameter_names(fn, 1) if callable(fn) else ["x"]
-    rows = _Structure(xs)
-    sequences = [_leaf(leaf, "map: xs") for leaf in rows.given]
+    [name] = parameter_names(fn, 1) if callable(fn) else ["x"]
+    rows = Structure(xs)
+    sequences = [leaf(one, "map: xs") for one in rows.given]
     steps = _length("map", rows, sequences, None)
     elements = [
-        bound(n, e.shape[1:], e.dtype) for n, e in zip(_names(rows, name), sequences, strict=True)
+        bound(n, e.shape[1:], e.dtype) for n, e in zip(names_of(rows, name), sequences, strict=True)
     ]
-    with _body("map", fn, elements) as built:
-        ys = _Structure(fn(rows.of(elements)))
-    y = [_leaf(leaf, "map: y") for leaf in ys.given]
+    with body_of("map", fn, elements) as built:
+        ys = Structure(called("map", fn, rows.of(elements)))
+    y = [leaf(one, "map: y") for one in ys.given]
     if not y:
         raise DeclarationError("map: the function gives nothing")
-    region, captured = close(elements, y, numbers=built)
+    region, captured = close(elements, y, endless(built), built)
     made = loop((), sequences, captured, region, steps)
-    _placed(made, [1] * len(y))
+    placed(made, [1] * len(y))
     return ys.of(made)
 
 
@@ -376,29 +215,30 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     >>> [round(float(v), 6) for v in f(2.0)]
     [1.414214, 0.353553]
     """
-    start = _Structure(init)
-    carry = [_leaf(leaf, "while_loop: init") for leaf in start.given]
+    start = Structure(init)
+    carry = first_carry(start, "while_loop", ())
     if not carry:
         raise DeclarationError("while_loop: there is nothing to carry")
-    [name] = _parameter_names(body, 1) if callable(body) else ["carry"]
-    own = [bound(n, e.shape, e.dtype) for n, e in zip(_names(start, name), carry, strict=True)]
-    with _body("while_loop", cond, own) as tested:
-        test = _condition("while_loop", cond(start.of(own)))
-    with _body("while_loop", body, own) as built:
-        result = body(start.of(own))
-    new = _carry_back("while_loop", start, result)
-    own, new, [test] = _settled([_is_number(v) for v in start.given], carry, own, new, [test])
-    own, new, [test] = _renamed(own, new, [test])
-    region, captured = close(own, [*new, test], numbers=built | tested)
+    [name] = parameter_names(body, 1) if callable(body) else ["carry"]
+    own = [bound(n, e.shape, e.dtype) for n, e in zip(names_of(start, name), carry, strict=True)]
+    with body_of("while_loop", cond, own) as tested:
+        test = _condition("while_loop", called("while_loop", cond, start.of(own)))
+    with body_of("while_loop", body, own) as built:
+        result = called("while_loop", body, start.of(own))
+    new = carry_back("while_loop", start, result)
+    own, new, [test] = settled([is_weak(v) for v in start.given], carry, own, new, [test])
+    own, new, [test] = renamed(own, new, [test])
+    require_same("while_loop", own, new)
+    region, captured = close(own, [*new, test], endless(built | tested), built | tested)
     step = Region(region.parameters, region.outputs[:-1])
     check = Region(region.parameters, region.outputs[-1:])
     made = loop(carry, (), captured, step, None, test=check)
-    _placed(made, [1] * len(new))
+    placed(made, [1] * len(new))
     return start.of(made)
 
 
 def _condition(what: str, value: Any) -> Expr:
-    made = _leaf(value, f"{what}: the condition")
+    made = leaf(value, f"{what}: the condition")
     if made.shape:
         raise ShapeError(
             f"{what}: the condition must be a scalar; got {format_shape(made.shape)}. "
@@ -440,26 +280,26 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     [-0.0, 0.0]
     """
     condition = _condition("cond", pred)
-    given = _Structure(tuple(operands))
-    args = [_leaf(leaf, "cond: operand") for leaf in given.given]
-    names = _parameter_names(then, len(operands)) if callable(then) else ["x"] * len(operands)
-    called = [
-        n for name, one in zip(names, operands, strict=True) for n in _names(_Structure(one), name)
+    given = Structure(tuple(operands))
+    args = [leaf(one, "cond: operand") for one in given.given]
+    names = parameter_names(then, len(operands)) if callable(then) else ["x"] * len(operands)
+    titles = [
+        n for name, one in zip(names, operands, strict=True) for n in names_of(Structure(one), name)
     ]
-    own = [bound(n, e.shape, e.dtype) for n, e in zip(called, args, strict=True)]
+    own = [bound(n, e.shape, e.dtype) for n, e in zip(titles, args, strict=True)]
     results = []
     inside: set[Expr] = set()  # the work of a side is done there alone, whatever it is made of
     for fn in (then, otherwise):
-        with _body("cond", fn, own) as built:
-            results.append(_Structure(fn(*given.of(own))))
+        with body_of("cond", fn, own) as built:
+            results.append(Structure(called("cond", fn, *given.of(own))))
         inside |= built
     one, other = results
     if not one.fits(other):
         raise DeclarationError(
-            f"cond: both functions must give the same structure; got {_shown(one)} and "
-            f"{_shown(other)}"
+            f"cond: both functions must give the same structure; got {shown(one)} and "
+            f"{shown(other)}"
         )
-    a, b = ([_leaf(leaf, "cond: result") for leaf in r.given] for r in results)
+    a, b = ([leaf(one, "cond: result") for one in r.given] for r in results)
     if not a:
         raise DeclarationError("cond: the functions give nothing")
     for i, (p, q) in enumerate(zip(a, b, strict=True)):
@@ -473,10 +313,10 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     ]
     attrs = {"then": sides[0], "otherwise": sides[1]}
     made = items(make(BRANCH, (condition, *args, *captured), attrs))
-    _placed(made, [1] * len(made))
+    placed(made, [1] * len(made))
     return one.of(made)
 
 
 def _kinds(given: Any, made: Expr) -> list[Any]:
     """What takes part in promotion: a Python number is weak."""
-    return [given] if _is_number(given) else [made.dtype]
+    return [given] if is_weak(given) else [made.dtype]

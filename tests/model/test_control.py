@@ -506,6 +506,10 @@ def test_messages() -> None:
         sg.scan(lambda c, v: (c + sg.random.normal(()), None), 0.0, x)
     with pytest.raises(sg.ShapeError, match="differ"):
         sg.scan(lambda c, v: (c, None), 0.0, (x, sg.input("y", (4,))))
+    with pytest.raises(sg.ShapeError, match=r"^while_loop: the carry 'q'"):
+        sg.while_loop(lambda q: q < 9, lambda q: q + x, n)
+    with pytest.raises(sg.DeclarationError, match="'<lambda>' is called with 2 arguments"):
+        sg.scan(lambda c: (c, None), 0.0, x)
     with pytest.raises(sg.ExpressionUseError):
         sg.scan(lambda c, v: (c if v > 0 else -c, None), 0.0, x)
 
@@ -520,3 +524,25 @@ def test_what_leaves_a_body_is_refused() -> None:
     sg.scan(step, 0.0, x)
     with pytest.raises(sg.CompileError, match="belongs to the body of a loop"):
         sg.function([x], kept[0])
+
+
+def test_single_precision_stays() -> None:
+    x = sg.input("x", ("T",), dtype="float32")
+    total, sums = sg.scan(lambda c, v: (c * 0.5 + v + 1, c), 0.0, x)
+    assert total.dtype == sums.dtype == np.float32
+    double, _ = sg.scan(lambda c, v: (c * 0.5 + v, None), 0.0, x.astype("float64"))
+    assert double.dtype == np.float64
+
+
+def test_a_loop_that_might_not_end_is_not_moved() -> None:
+    """It stands in a body that is never run: moved before that loop, it would hang."""
+    a, n = sg.input("a", ()), sg.input("n", (), dtype="int64")
+
+    def body(c: Any) -> Any:
+        i, x = c
+        return i + 1, x + sg.while_loop(lambda q: q < 100.0, lambda q: q * a, 1.0)
+
+    _, x = sg.while_loop(lambda c: c[0] < n, body, (0, 0.0))
+    function = sg.function([a, n], x)
+    assert float(function(1.0, 0)) == 0.0
+    assert float(function(2.0, 2)) == 256.0
