@@ -133,7 +133,7 @@ def _as_one(values: Sequence[Expr]) -> Expr:
     return make(BRANCH, (literal(True), *values), {"then": same, "otherwise": same})
 
 
-for name in ("cond", "checkpoint"):
+for name in ("branch", "checkpoint"):
     rules[name, "vjp"] = _cond_vjp
     rules[name, "jvp"] = _cond_jvp
     rules[name, "batch"] = _cond_batch

@@ -75,7 +75,7 @@ def _custom_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...])
 rules["custom", "vjp"] = _custom_vjp
 rules["custom", "jvp"] = _custom_jvp
 rules["custom", "batch"] = _custom_batch
-rules["custom", "item"] = rules["cond", "item"]
+rules["custom", "item"] = rules["loop", "item"]
 
 
 # ---------------------------------------------------------------- the implicit function theorem

@@ -165,7 +165,7 @@ class Loop(Structured):
 class Branch(Structured):
     """``then(*args)`` where a scalar condition, the first argument, holds; else the other."""
 
-    name = "cond"
+    name = "branch"
 
     def aval(self, pred: Aval, *args: Aval, then: Region, otherwise: Region) -> Aval:
         _require_alike("cond", args, then)
@@ -198,7 +198,7 @@ def _require_alike(what: str, args: Sequence[Aval], region: Region) -> None:
         )
 
 
-LOOP, BRANCH, CHECKPOINT = OPS["loop"], OPS["cond"], OPS["checkpoint"]
+LOOP, BRANCH, CHECKPOINT = OPS["loop"], OPS["branch"], OPS["checkpoint"]
 
 #: what becomes a block of statements
 BLOCKS = (LOOP, BRANCH, CHECKPOINT)

@@ -30,14 +30,19 @@ SHIPPED = {name: op for name, op in OPS.items() if not isinstance(op, FormulaOp)
 #: ops of which there is nothing to measure -> why
 EXEMPT = {
     **dict.fromkeys(
-        ["literal", "size", "input", "param", "state", "slot", "training", "named"],
+        ["literal", "size", "input", "param", "state", "slot", "training", "named", "bound"],
         "a leaf: its value is given",
     ),
     **dict.fromkeys(
-        ["stop_gradient", "copy", "transpose", "reshape", "broadcast_to", "expand_dims", "squeeze",
+        ["stop_gradient", "straight_through", "csr",
+         "copy", "transpose", "reshape", "broadcast_to", "expand_dims", "squeeze",
          "getitem", "scatter_set", "concatenate", "stack", "repeat", "tile", "pad", "where",
          "max", "min"],
         "it moves or selects values, and changes none; its gradient adds what it moved",
+    ),
+    **dict.fromkeys(
+        ["loop", "branch", "checkpoint", "custom", "implicit"],
+        "it is as accurate as what it holds",
     ),
     **dict.fromkeys(
         ["random_integers", "random_permutation", "standard_exponential", "standard_gumbel",

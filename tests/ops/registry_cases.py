@@ -34,6 +34,7 @@ LEAVES = {
     "literal": "its array is its value",
     "size": "its value is read from the shapes of a call",
     "input": "given at a call",
+    "bound": "given at a step",
     "param": "given at a call",
     "state": "given at a call",
     "slot": "a value that a step of training changes",
@@ -62,6 +63,13 @@ NEEDS_STATIC: dict[tuple[str, int], str] = {
         )
     },
     **{("insert", i): "positions on an axis of unknown size" for i in range(6)},
+}
+
+#: ops that hold regions, and what is made of them: no elements of theirs have a formula
+REGIONAL = {
+    **dict.fromkeys(["loop", "branch", "checkpoint"], "tests/model/test_control.py"),
+    **dict.fromkeys(["custom", "implicit"], "tests/model/test_custom.py"),
+    "csr": "a result, of which nothing is made: tests/model/test_jacobian.py",
 }
 
 #: compositions whose name an op has too -> what the op is
