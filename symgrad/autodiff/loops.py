@@ -17,7 +17,7 @@ from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import Region, bound, keep_origins
 from symgrad.ir.size import Size
-from symgrad.ops.item import item, items
+from symgrad.ops.item import ITEM, item, items
 from symgrad.ops.loop import LOOP, Parts, loop, named_trips, rules, trips
 
 __all__ = ["mirror", "row", "spread", "zeros_like"]
@@ -65,6 +65,8 @@ def _flowing(parts: Parts, active: Sequence[Expr], seeded: set[int]) -> list[int
 
 
 def _named_after(node: Expr) -> str:
+    if node.name is None and node.op is ITEM:
+        return node.args[0].op.part_name(node.args[0], node.attrs["part"])
     return node.name or node.op.name
 
 

@@ -92,7 +92,7 @@ def _simple(name: str) -> str:
 def _plural(name: str) -> str:
     """The name of the values of all steps: ``hs`` of ``h``."""
     plural = f"{name}s"
-    return plural if safe(plural) == plural else f"{name}_all"
+    return plural if safe(plural) == plural and not name.endswith("s") else f"{name}_all"
 
 
 def _target(printer: Printer, item: Expr | None, inside: str) -> str:
