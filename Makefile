@@ -1,7 +1,7 @@
 # Each target sets up what it needs in .venv. `make help` lists them.
 
 PYTHON ?= python3
-JOBS   ?= 2
+JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); if [ $$n -gt 2 ]; then echo $$n; else echo 2; fi)
 VENV   := .venv
 STAMP  := $(VENV)/.installed
 RUN    := $(VENV)/bin/python
