@@ -79,6 +79,25 @@ def is_number(node: Expr) -> bool:
     return not isinstance(node.aval, Avals) and not node.shape and node.dtype in _DTYPES
 
 
+#: operations whose integer result is one of what they are given, or no larger
+_BOUNDED = frozenset(
+    {"where", "maximum", "minimum", "remainder", "getitem", "item", "stop_gradient"}
+)
+
+
+def _may_wrap(node: Expr) -> bool:
+    """Whether it is an integer that could pass 2^63, where NumPy's wrap and Python's grow.
+
+    Counting does not get there.
+    """
+    if node.dtype.kind != "i" or node.op.name in _BOUNDED:
+        return False
+    if node.op.name == "astype":
+        return node.args[0].dtype.kind == "f"
+    counts = node.op.name in ("add", "subtract") and node.args[0].dtype.kind == "i"
+    return not (counts and any([arg.op is LITERAL or arg.op is SIZE for arg in node.args]))
+
+
 def is_scalar_program(order: Iterable[Expr], leaves: Iterable[Expr]) -> bool:
     """Whether all that is computed are numbers, mostly by what Python has itself.
 
@@ -100,7 +119,7 @@ def is_scalar_program(order: Iterable[Expr], leaves: Iterable[Expr]) -> bool:
             continue
         if node.op in BLOCKS:
             continue
-        if not is_number(node):
+        if not is_number(node) or _may_wrap(node):
             return False
         if node.op is ITEM:
             if node.args[0].op not in BLOCKS:
