@@ -138,7 +138,7 @@ class Entries:
             origins[loss] = Origin(loss.origin.scope if loss.origin else "", "loss")
         job = run(Job(Graph(outputs, origins), verify=self.debug == "verify", **options))
         self.rows[entry] = job.rows
-        self.pictures[entry] = job.stages["simplify"]
+        self.pictures[entry] = job.stages["loops"]
         for label, leaf in job.wrt.items():  # a gradient is called after its parameter
             grad = job.graph.outputs[label]
             if not grad.closed and given_name(job.graph, grad) is None:

@@ -122,7 +122,7 @@ class Function(Artefact):
         checks = declared_checks(self._declared)
         job = run(Job(self._declared, verify=debug == "verify"))
         self._rows = job.rows
-        self._picture = job.stages["simplify"]
+        self._picture = job.stages["loops"]
         self._final = job.graph
         entry = Entry(
             entry_name(name),

@@ -32,7 +32,7 @@ class Item(Op):
         return Code.subscript(args[0], str(node.attrs["part"]))
 
     def latex(self, node: Expr, *args: str) -> str:
-        part = node.args[0].op.part_name(node.args[0], node.attrs["part"])
+        part = node.args[0].op.part_name(node.args[0], node.attrs["part"]).replace("_", r"\_")
         return rf"{{{args[0]}}}_{{\mathrm{{{part}}}}}"
 
     def flops(self, node: Expr) -> int:

@@ -95,9 +95,11 @@ class Structured(Op):
         region = node.attrs.get("body") or node.attrs.get("then")
         if region is None:
             return f"part_{index}"
-        out = region.outputs[index]
-        name = (out.name or out.op.name).rsplit(".", 1)[-1]
-        return f"{name}s" if index >= node.attrs.get("carries", index + 1) else name
+        out, carries = region.outputs[index], node.attrs.get("carries")
+        is_carry = carries is not None and index < carries
+        own = str(region.parameters[index].attrs["name"]) if is_carry else out.op.name
+        name = (out.name or own).rsplit(".", 1)[-1]
+        return name if is_carry or carries is None else f"{name}s"
 
     def flops(self, node: Expr) -> int:
         return 0

@@ -118,3 +118,13 @@ def test_what_a_side_shares_with_the_outside_is_captured() -> None:
     assert f.source.count("np.exp(x)") == 1
     np.testing.assert_allclose(f([1.0, 0.0, 2.0])[0], 2 * np.exp([1.0, 0.0, 2.0]))
     np.testing.assert_allclose(f([-1.0, 0.0, 2.0])[0], np.exp([-1.0, 0.0, 2.0]))
+
+
+def test_pictures_and_equations_have_one_forward_loop() -> None:
+    x, w = sg.input("x", ("T", 3)), sg.param("w", (3,))
+    h, _ = sg.scan(lambda h, v: (np.tanh(h * w + v), None), sg.zeros(3), x)
+    model = sg.compile((h**2).sum())
+    text = model.latex()
+    assert text.count(r"\operatorname{loop}") == 2, text
+    assert r"tanh\_slopes" in text
+    assert "d_w" in str(model.graph.dot())
