@@ -17,7 +17,8 @@ from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import Region, bound, keep_origins
 from symgrad.ir.size import Size
-from symgrad.ops.item import ITEM, item, items
+from symgrad.ops.called import called
+from symgrad.ops.item import item, items
 from symgrad.ops.loop import LOOP, Parts, loop, named_trips, rules, trips
 
 __all__ = ["mirror", "row", "spread", "zeros_like"]
@@ -64,19 +65,13 @@ def _flowing(parts: Parts, active: Sequence[Expr], seeded: set[int]) -> list[int
     return [*carried, *[i for i in range(n, len(outputs)) if i in seeded and outputs[i] in moving]]
 
 
-def _named_after(node: Expr) -> str:
-    if node.name is None and node.op is ITEM:
-        return node.args[0].op.part_name(node.args[0], node.attrs["part"])
-    return node.name or node.op.name
-
-
 def _role(kind: str, of: Expr) -> Origin:
     return Origin(of.origin.scope if of.origin else "", role=(kind, of))
 
 
 def mirror(kind: str, of: Expr) -> Expr:
     """A parameter for the cotangent ("d") or tangent ("t") of a value of the body."""
-    made = bound(f"{kind}_{_named_after(of).rsplit('.', 1)[-1]}", of.shape, of.dtype)
+    made = bound(f"{kind}_{called(of)}", of.shape, of.dtype)
     made.origin = _role(kind, of)
     return made
 
@@ -187,8 +182,7 @@ def _with_residuals(
             if value not in known:
                 known[value] = len(outputs)
                 outputs.append(value)
-            name = _named_after(value)
-            mapping[value] = bound(name.rsplit(".", 1)[-1], value.shape, value.dtype)
+            mapping[value] = bound(called(value), value.shape, value.dtype)
             stacks.append((mapping[value], known[value]))
     for value in taken.values():
         if value not in known:
@@ -203,7 +197,7 @@ def _with_residuals(
             if extra not in known:
                 known[extra] = len(outputs)
                 outputs.append(extra)
-            unread = bound(_named_after(extra), extra.shape, extra.dtype)
+            unread = bound(called(extra), extra.shape, extra.dtype)
             stacks.append((unread, known[extra]))
     whole = node
     if len(outputs) > len(loop_body.outputs) or length != node.attrs["length"]:
@@ -215,7 +209,7 @@ def _with_residuals(
         back.x.append(parameter)
         back.xs.append(made[index])
     if not back.x and parts.x and trips(length):  # it says how often the loop went round
-        back.x.append(bound(_named_after(parts.x[0]), parts.x[0].shape, parts.x[0].dtype))
+        back.x.append(bound(called(parts.x[0]), parts.x[0].shape, parts.x[0].dtype))
         back.xs.append(parts.xs[0])
     mapping |= {p: p for p in given}
     new = substitute(wanted, mapping)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,8 +16,10 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.region import regions
+from symgrad.ops.called import plural
 from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
 from symgrad.plan.names import given_name
+from symgrad.plan.planner import is_run
 from symgrad.plan.program import Block, Compute, Program
 from symgrad.plan.scalars import is_number
 
@@ -89,12 +93,6 @@ def _simple(name: str) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def _plural(name: str) -> str:
-    """The name of the values of all steps: ``hs`` of ``h``."""
-    plural = f"{name}s"
-    return plural if safe(plural) == plural and not name.endswith("s") else f"{name}_all"
-
-
 def _target(printer: Printer, item: Expr | None, inside: str) -> str:
     """The name of a result: as the user called it in the body, or outside."""
     name = printer.namer.fresh(safe(inside))
@@ -123,6 +121,7 @@ class _LoopPrinter:
         self.body = block.programs["body"]
         self.graph = self.body.entry.graph
         self.stacks: list[str] = []
+        self.trails: tuple[int, ...] = self.node.attrs.get("trails", ())
         #: written in Python's own arithmetic, inside of what is not
         self.scalar = block.scalar
         self.before: list[str] = []
@@ -148,9 +147,10 @@ class _LoopPrinter:
                 names[p] = Code(name)
         return names
 
-    def _inside(self, i: int) -> str:
-        value = self.parts.y[i]
-        return _simple(given_name(self.graph, value) or value.op.name)
+    def _inside(self, inner: Printer, i: int) -> str:
+        value = self.parts.rows[i]
+        name = given_name(self.graph, value) or inner.namer.description(value)
+        return _simple(name or value.op.name)
 
     def _name(self, value: Expr, other: Expr) -> str:
         return _simple(given_name(self.graph, value) or given_name(self.graph, other) or "t")
@@ -176,10 +176,13 @@ class _LoopPrinter:
             p.line(line, indent=self.indent)
         for name, start in zip(carries, starts, strict=True):
             p.wrapped(f"{name} = ", start, "", self.indent)
-        for i, (name, y) in enumerate(zip(self.stacks, parts.y, strict=True)):
+        for i, name in enumerate(self.stacks):
             kept = self.block.memory.get(len(parts.carry) + i)
-            text = self._empty(y) if kept is None else p.buffers[kept]
+            text = self._empty(i) if kept is None else p.buffers[kept]
             p.line(f"{name} = {text}", indent=self.indent)
+        for i, place in zip(self.trails, self.stacks[len(parts.y) :], strict=True):
+            first = self.node.attrs["length"] if self.node.attrs["reverse"] else 0
+            p.line(f"{place}[{first}] = {carries[i]}", indent=self.indent)
         self._head(index, carries, consts)
         _indented(p, inner.lines or ["    pass"], self.indent)
         self._after(carries)
@@ -192,16 +195,17 @@ class _LoopPrinter:
         outside = None if item is None else given_name(self.outer.entry.graph, item)
         name = _simple(outside or "")
         if not name:
-            text = inner.code(self.parts.y[i]).text
-            inside = re.sub(r"_\d+$", "", text) if text.isidentifier() else self._inside(i)
-            name = _plural(inside)
+            text = inner.code(self.parts.rows[i]).text
+            inside = re.sub(r"_\d+$", "", text) if text.isidentifier() else self._inside(inner, i)
+            name = plural(inside) if i < len(self.parts.y) else f"{inside}_all"
         return _target(self.outer, item, name)
 
-    def _empty(self, y: Expr) -> str:
+    def _empty(self, i: int) -> str:
         """Where the values of all steps are put."""
-        length = self.node.attrs["length"]
+        y = self.parts.rows[i]
         if self.test is not None:
             return "[]"
+        length = self.node.attrs["length"] + int(i >= len(self.parts.y))
         if trips(y.shape) or (self.scalar and is_number(y)):
             return f"[None] * ({length})"
         dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
@@ -235,22 +239,19 @@ class _LoopPrinter:
 
     def _statements(self, inner: Printer, index: str, carries: list[str]) -> None:
         parts = self.parts
-        read = _mentioned(self.body, [*parts.new, *parts.y])
-        for statement in self.body.statements:
-            if isinstance(statement, (Compute, Block)):
-                read |= _mentioned(self.body, statement.node.args)
+        read = self._times_read()
         for x, xs in zip(parts.x, parts.xs, strict=True):
-            if x in read:
-                self._element(inner, index, x, xs)
+            if read[x]:
+                self._element(inner, index, x, xs, once=read[x] == 1)
         carried = set(parts.carry)
-        self.stacks = [""] * len(parts.y)
+        self.stacks = [""] * len(parts.rows)
         for i, y in enumerate(parts.y):
             if y in carried:  # of the step before: kept while it is there
                 self._keep(inner, index, i)
         self._take_names(inner, carries)
         inner.statements()
-        for i, y in enumerate(parts.y):
-            if y not in carried:
+        for i, y in enumerate(parts.rows):
+            if i >= len(parts.y) or y not in carried:
                 self._keep(inner, index, i)
         changed = [
             (name, _result(inner, new))
@@ -259,7 +260,29 @@ class _LoopPrinter:
         ]
         self._assign(inner, changed)
 
-    def _element(self, inner: Printer, index: str, x: Expr, xs: Expr) -> None:
+    def _times_read(self) -> Counter[Expr]:
+        """How often the source of the body mentions each name; in a block inside, many times."""
+        times: Counter[Expr] = Counter()
+        outputs = [*self.parts.new, *self.parts.rows]
+        pending = [out for out in outputs if out not in self.body.materialised]
+        times.update(out for out in outputs if out in self.body.materialised)
+        for statement in self.body.statements:
+            if isinstance(statement, Compute):
+                pending += statement.node.args
+            elif isinstance(statement, Block):
+                pending += [*statement.node.args] * 2
+        while pending:
+            node = pending.pop()
+            if node in self.body.materialised:
+                times[node] += 1
+            else:
+                pending += node.args
+        return times
+
+    def _element(self, inner: Printer, index: str, x: Expr, xs: Expr, once: bool) -> None:
+        start = 0
+        if is_run(xs) and xs not in self.outer.program.materialised:
+            start, xs = xs.attrs["index"][0][1], xs.args[0]
         source = self.outer.code(xs).at(13)
         if self.scalar and is_number(x):
             listed = self.outer.namer.fresh(
@@ -267,18 +290,24 @@ class _LoopPrinter:
             )
             self.before.append(f"{listed} = {source}.tolist()")
             source = listed
+        element = f"{source}[{index}{f' + {start}' if start else ''}]"
+        if once and source.isidentifier() and not trips(x.shape):
+            inner.bind(x, Code(element))
+            return
         base = safe(_simple(str(x.attrs["name"])))
         name = base if base not in inner.namer.taken else inner.namer.fresh(f"{base}_{index}")
         inner.namer.taken.add(name)
         inner.bind(x, Code(name))
-        inner.line(f"{name} = {source}[{index}]")
+        inner.line(f"{name} = {element}")
         if trips(x.shape):  # the stack of a loop inside, at this step
             inner.line(f"{x.shape[0]} = len({name})")
 
     def _keep(self, inner: Printer, index: str, i: int) -> None:
-        y, stack = self.parts.y[i], self._stack(inner, i)
+        y, stack = self.parts.rows[i], self._stack(inner, i)
         self.stacks[i] = stack
         text = inner.code(y).text
+        if i >= len(self.parts.y) and not self.node.attrs["reverse"]:
+            index = f"{index} + 1"
         if self.test is None:
             inner.wrapped(f"{stack}[{index}] = ", text, "", 1)
         else:
@@ -305,6 +334,42 @@ class _LoopPrinter:
             plain = getattr(statement, "how", "") in ("fresh", "into")
             if free and plain and new not in inner.namer.names:
                 inner.namer.names[new] = name
+        self._hand_on(inner, carries, last, places, at_end | set(outputs))
+
+    def _hand_on(
+        self,
+        inner: Printer,
+        carries: list[str],
+        last: dict[Expr, int],
+        places: dict[Expr, int],
+        kept: set[Expr],
+    ) -> None:
+        """What is called like a carry, computed when that is not read again, takes its name."""
+        computed = [s for s in self.body.statements if isinstance(s, Compute)]
+        heir = {s.over: s.node for s in computed if s.over is not None}
+
+        def dies(value: Expr) -> float:
+            """The last statement that reads a value, or what is written over it."""
+            end = math.inf if value in kept else last.get(value, math.inf)
+            while value in heir:
+                value = heir[value]
+                end = max(end, math.inf if value in kept else last.get(value, math.inf))
+            return end
+
+        for c, new, name in zip(self.parts.carry, self.parts.new, carries, strict=True):
+            end = places.get(new)
+            if end is None or inner.namer.names.get(new) != name or c in kept:
+                continue
+            free: float = last.get(c, -1)
+            for value, place in places.items():
+                statement = self.body.statements[place]
+                plain = getattr(statement, "how", "") in ("fresh", "into")
+                if not plain or free > place or dies(value) > end or value in inner.namer.names:
+                    continue
+                given = given_name(self.graph, value)
+                if given is not None and safe(_simple(given)) == name:
+                    inner.namer.names[value] = name
+                    free = dies(value)
 
     def _assign(self, inner: Printer, changed: list[tuple[str, str]]) -> None:
         names = [name for name, _ in changed]
@@ -324,7 +389,7 @@ class _LoopPrinter:
     def _after(self, carries: list[str]) -> None:
         p, length = self.outer, self.node.attrs["length"]
         listed = self.test is not None or self.scalar
-        for i, (name, y) in enumerate(zip(self.stacks, self.parts.y, strict=True)):
+        for i, (name, y) in enumerate(zip(self.stacks, self.parts.rows, strict=True)):
             if self.test is not None and not i:
                 p.line(f"{length} = len({name})", indent=self.indent)
             if trips(y.shape):
@@ -332,7 +397,7 @@ class _LoopPrinter:
             if listed and (self.test is not None or is_number(y)):
                 dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
                 text = f"np.array({name}, np.{dtype})"
-                if y.shape:
+                if y.shape:  # perhaps there are none
                     text += f".reshape({format_shape((length, *y.shape))})"
                 p.line(f"{name} = {text}", indent=self.indent)
         for item, name, c in zip(self.block.parts, carries, self.parts.carry, strict=False):

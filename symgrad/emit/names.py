@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 import re
 import unicodedata
 from collections.abc import Iterable
 
 from symgrad.ir.graph import Graph
 from symgrad.ir.node import Expr
+from symgrad.ops.called import RESERVED, slope_name
 from symgrad.plan.names import given_name
 
 __all__ = ["Namer", "safe"]
 
-_RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 _LONGEST = 40
 
 
@@ -35,7 +33,7 @@ def safe(name: str) -> str:
         text = f"v_{text}"
     if not text.isidentifier():  # digits of scripts that identifiers do not take
         text = re.sub(r"[^0-9A-Za-z_]", "_", text)
-    if text in _RESERVED:
+    if text in RESERVED:
         text += "_"
     return text
 
@@ -50,6 +48,7 @@ class Namer:
         self._next: dict[str, int] = {}
         #: names that are not the user's
         self.generic: set[str] = set()
+        self._users: dict[Expr, str] | None = None
 
     def fresh(self, base: str) -> str:
         """`base`, or `base_2`, `base_3`, ... where that is taken."""
@@ -72,14 +71,34 @@ class Namer:
 
     def _described(self, node: Expr) -> str:
         """A name for what the user left without one: ``z_max``, ``rows``, or ``t``."""
+        return self._generic(safe(self.description(node) or _PLAIN.get(node.op.name, "t")))
+
+    def description(self, node: Expr) -> str | None:
+        """What a value is called after those that it is made of, or for; None if after nothing."""
         if node.op.name == "item":
-            whole = node.args[0]
-            return self._generic(safe(whole.op.part_name(whole, node.attrs["part"])))
-        if len(node.args) == 1:
-            known = self.names.get(node.args[0])
-            if known is not None and known not in self.generic and len(known) <= 12:
-                return self._generic(safe(f"{known}_{_ending(node)}"))
-        return self._generic(_PLAIN.get(node.op.name, "t"))
+            return node.args[0].op.part_name(node.args[0], node.attrs["part"])
+        slope = slope_name(node, self._known)
+        if slope is not None or len(node.args) != 1:
+            return slope
+        known = self.names.get(node.args[0])
+        if known is None or known in self.generic or len(known) > 12:
+            return None
+        user = self._named_user(node) if node.op.name == "getitem" else None
+        return f"{known}_{user or _ending(node)}"
+
+    def _named_user(self, node: Expr) -> str | None:
+        """What a part of an array is there for: ``z_i`` where ``i = sigmoid(z[:, :4])``."""
+        if self._users is None:
+            self._users = {}
+            for user in self.graph.nodes():
+                if user.op.elementwise and len(user.args) == 1:
+                    name = given_name(self.graph, user)
+                    if name and "." not in name:
+                        self._users.setdefault(user.args[0], name)
+        return self._users.get(node)
+
+    def _known(self, node: Expr) -> str | None:
+        return self.names.get(node) or given_name(self.graph, node)
 
     def _generic(self, base: str) -> str:
         """Note a name that the user did not give, so that no other is made of it."""

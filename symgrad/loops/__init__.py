@@ -2,5 +2,6 @@
 
 from symgrad.loops.steps import unmasked
 from symgrad.loops.tidy import tidy
+from symgrad.loops.trails import with_trails
 
-__all__ = ["tidy", "unmasked"]
+__all__ = ["tidy", "unmasked", "with_trails"]

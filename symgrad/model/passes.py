@@ -19,7 +19,7 @@ from symgrad.ir.node import Expr, literal
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import rebuilt
 from symgrad.ir.verify import verify
-from symgrad.loops import tidy, unmasked
+from symgrad.loops import tidy, unmasked, with_trails
 from symgrad.model.grad import zero
 from symgrad.ops.custom import CUSTOM, IMPLICIT, inlined
 from symgrad.ops.item import ITEM
@@ -198,7 +198,8 @@ def _without_unread(outputs: Sequence[Expr], mapping: dict[Expr, Expr]) -> list[
 
 def order_loops(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     """Loops merged, pruned, and relieved of what can be done before or after them."""
-    return tidy(graph)
+    new, done = tidy(graph)
+    return with_trails(new), done
 
 
 PASSES: tuple[tuple[str, Pass], ...] = (

@@ -190,6 +190,10 @@ class Stack(Op):
         return make(self, _all_batched(args, batched), {"axis": node.attrs["axis"] + 1})
 
     def numpy(self, node: Expr, *args: Code) -> Code:
+        if node.ndim == 1:  # of numbers
+            natural = node.dtype.name in ("float64", "int64", "complex128", "bool")
+            kind = "" if natural else f", np.{node.dtype.name}"
+            return Code(f"np.array([{', '.join([arg.text for arg in args])}]{kind})")
         keywords = _axis_keyword(node.attrs["axis"])
         return Code.call("np.stack", _tuple_code(args), out=True, **keywords)
 

@@ -13,8 +13,9 @@ from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.aval import Aval, Avals
 from symgrad.ir.node import Expr, make, require_equal
 from symgrad.ir.op import OPS, Op, register
-from symgrad.ir.region import Region, fingerprint
+from symgrad.ir.region import Region, fingerprint, regions
 from symgrad.ir.size import Size, dim, symbols_in
+from symgrad.ops.called import called, plural
 from symgrad.ops.item import items
 
 __all__ = [
@@ -58,6 +59,8 @@ class Parts(NamedTuple):
     const: tuple[Expr, ...]
     new: tuple[Expr, ...]
     y: tuple[Expr, ...]
+    #: values of the body of which an array is made: results, and carries of which all are kept
+    rows: tuple[Expr, ...]
 
     @staticmethod
     def of(node: Expr) -> Parts:
@@ -70,7 +73,8 @@ class Parts(NamedTuple):
         body: Region = node.attrs["body"]
         n, m = node.attrs["carries"], node.attrs["carries"] + node.attrs["sequences"]
         a, p, o = node.args, body.parameters, body.outputs
-        return Parts(a[:n], a[n:m], a[m:], p[:n], p[n:m], p[m:], o[:n], o[n:])
+        rows = (*o[n:], *[o[i] for i in node.attrs.get("trails", ())])
+        return Parts(a[:n], a[n:m], a[m:], p[:n], p[n:m], p[m:], o[:n], o[n:], rows)
 
 
 class Structured(Op):
@@ -92,14 +96,9 @@ class Structured(Op):
         return rules[self.name, "item"](whole, item)  # type: ignore[no-any-return]
 
     def part_name(self, node: Expr, index: int) -> str:
-        region = node.attrs.get("body") or node.attrs.get("then")
-        if region is None:
-            return f"part_{index}"
-        out, carries = region.outputs[index], node.attrs.get("carries")
-        is_carry = carries is not None and index < carries
-        own = str(region.parameters[index].attrs["name"]) if is_carry else out.op.name
-        name = (out.name or own).rsplit(".", 1)[-1]
-        return name if is_carry or carries is None else f"{name}s"
+        """As its region calls it."""
+        _, region = next(regions(node))
+        return called(region.outputs[index])
 
     def flops(self, node: Expr) -> int:
         return 0
@@ -122,17 +121,20 @@ class Loop(Structured):
         From the last element to the first; results keep the place of their elements.
     carries, sequences : int
         How many of the arguments are such; the others are constants.
+    trails : tuple of int
+        Carries of which all values are given, the first one too: of one more than the steps. They
+        come after the results. :mod:`symgrad.loops.trails` makes them, once all is differentiated.
     """
 
     name = "loop"
 
     def part_name(self, node: Expr, index: int) -> str:
         """As the body calls it; the values of all steps in the plural."""
-        value = node.attrs["body"].outputs[index]
-        name = (value.name or "").rpartition(".")[2] or value.op.name
-        if name == "item":
-            name = value.args[0].op.part_name(value.args[0], value.attrs["part"])
-        return name if index < node.attrs["carries"] else f"{name}s"
+        past = index - len(node.attrs["body"].outputs)
+        if past >= 0:
+            return f"{self.part_name(node, node.attrs['trails'][past])}_all"
+        name = called(node.attrs["body"].outputs[index])
+        return name if index < node.attrs["carries"] else plural(name)
 
     def aval(
         self,
@@ -143,6 +145,7 @@ class Loop(Structured):
         reverse: bool,
         carries: int,
         sequences: int,
+        trails: tuple[int, ...] = (),
     ) -> Aval:
         for a in args[carries : carries + sequences]:
             assert length is not None
@@ -160,6 +163,9 @@ class Loop(Structured):
         for aval in made[carries:]:
             assert length is not None
             rows.append(Aval((length, *aval.shape), aval.dtype))
+        for i in trails:
+            assert length is not None
+            rows.append(Aval((length + 1, *made[i].shape), made[i].dtype))
         return Avals.of(*made[:carries], *rows)
 
 

@@ -61,12 +61,12 @@ def _of_branch(node: Expr, known: Known) -> list[set[int]]:
 def _of_loop(node: Expr, known: Known) -> list[set[int]]:
     parts = Parts.of(node)
     place = {p: i for i, p in enumerate((*parts.carry, *parts.x, *parts.const))}
-    outputs = [*parts.new, *parts.y]
+    outputs = [*parts.new, *parts.rows]
     results = [{place[n] for n in _bases([out], known) if n in place} for out in outputs]
     n = len(parts.carry)
     for i in range(n):
         results[i].add(i)
-    for i, y in enumerate(parts.y, n):
+    for i, y in enumerate(parts.rows, n):
         if not trips(y.shape):
             results[i].clear()  # copied into an array; else the values themselves are in a list
     changed = True

@@ -20,7 +20,7 @@ from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
 from symgrad.plan.scalars import is_scalar_program
 
-__all__ = ["plan"]
+__all__ = ["is_run", "plan"]
 
 #: operations that one readable statement may nest
 _NESTED = 6
@@ -45,6 +45,15 @@ def _schedule(entry: Entry, given: set[Expr]) -> list[Expr]:
 def is_atom(node: Expr) -> bool:
     """Whether a node is written as it stands: a number, a size, a leaf."""
     return node.op is LITERAL or node.op is SIZE or (node.op.identity and "name" in node.attrs)
+
+
+def is_run(node: Expr) -> bool:
+    """Whether a node is a run of the rows of an array, of which a loop reads one a step."""
+    if node.op.name != "getitem" or not node.attrs["index"]:
+        return False
+    first, *rest = node.attrs["index"]
+    full = [("slice", 0, size, 1) for size in node.args[0].shape[1:]]
+    return first[0] == "slice" and isinstance(first[1], int) and first[3] == 1 and rest == full
 
 
 def _is_filled(node: Expr) -> bool:
@@ -107,9 +116,13 @@ class _Planner:
                 self.parts.setdefault(node.args[0], {})[node.attrs["part"]] = node
         #: what bodies read at every step, and so has a name
         self.fed: set[Expr] = set()
+        #: runs of rows that a loop goes along: it may as well go along the array itself
+        self.runs: set[Expr] = set()
         for node in self.order:
             if node.op is LOOP:
-                self.fed.update(node.args[node.attrs["carries"] :])
+                n, m = node.attrs["carries"], node.attrs["carries"] + node.attrs["sequences"]
+                self.fed.update(node.args[n:])
+                self.runs.update(x for x in node.args[n:m] if is_run(x) and self.uses[x] == 1)
             elif node.op in BLOCKS:
                 self.fed.update(node.args[1 if node.op is BRANCH else 0 :])
 
@@ -135,7 +148,9 @@ class _Planner:
     def _stands_alone(self, node: Expr, weight: int, is_base: bool) -> bool:
         if node.op.updates or node in self.targets or node in self.seam:
             return True
-        if node.op is ITEM or node in self.parts or node in self.fed:
+        if node.op is ITEM or node in self.parts:
+            return True
+        if node in self.fed and node not in self.runs:
             return True
         if is_base and (_is_filled(node) or not self.kept) and not self._is_named(node):
             return False  # made under the name of what updates it

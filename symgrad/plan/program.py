@@ -11,6 +11,7 @@ from symgrad.ir.graph import Graph
 from symgrad.ir.node import Check, Expr
 from symgrad.ir.region import everything, regions
 from symgrad.ir.size import Size
+from symgrad.ops.loop import Parts
 from symgrad.plan.scalars import is_number
 
 __all__ = ["Block", "Buffer", "Commit", "Compute", "Entry", "Loop", "Program", "Section"]
@@ -118,7 +119,8 @@ class Block:
 
     def lists(self, part: int) -> bool:
         """Whether the values of all steps are put into a list: numbers of Python's."""
-        return self.scalar and is_number(self.node.attrs["body"].outputs[part])
+        parts = Parts.of(self.node)
+        return self.scalar and is_number((*parts.carry, *parts.rows)[part])
 
     @property
     def values(self) -> list[Expr]:

@@ -22,6 +22,7 @@ from symgrad.rewrite import (
     special,  # before stability, whose rule for any logarithm would come before those for some
     stability,
     through,
+    tiling,
     univariate,
 )
 from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
@@ -58,4 +59,5 @@ __all__ = [
     "stability",
     "univariate",
     "through",
+    "tiling",
 ]

@@ -60,7 +60,7 @@ def test_residuals_bear_the_names_of_the_body() -> None:
     x, w = sg.input("x", ("T", 3)), sg.param("w", (3,))
     source = sg.compile(rnn(x, w), style="readable").source
     [line] = [line for line in source.splitlines() if line.endswith(" = residuals")]
-    assert "hs" in line.partition(" = ")[0].split(", ")
+    assert "h_all" in line.partition(" = ")[0].split(", ")
 
 
 def test_backward_needs_no_size_of_what_is_only_indexed() -> None:

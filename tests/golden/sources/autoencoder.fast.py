@@ -275,25 +275,25 @@ def forward(params, x):
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
     t_2 = y * 2
-    t_3 = tanh_slope(t)
-    return loss, (B, x, W, code, t_2, t_3)
+    code_slope = tanh_slope(t)
+    return loss, (B, x, W, code, t_2, code_slope)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, W, code, t, t_2 = residuals
+    B, x, W, code, t, code_slope = residuals
     b0, b1, b2, b3 = _kept(_backward_buffers, B)
 
     # gradient
-    t_3 = np.multiply(cotangent / (16*B), t, out=b0)
-    d_c = t_3.sum(axis=0)                                     # (16,)
-    d_code = np.matmul(t_3, W, out=b1)                        # (B, 4)
-    d_code *= t_2
+    t_2 = np.multiply(cotangent / (16*B), t, out=b0)
+    d_c = t_2.sum(axis=0)                                     # (16,)
+    d_code = np.matmul(t_2, W, out=b1)                        # (B, 4)
+    d_code *= code_slope
     d_b = d_code.sum(axis=0)                                  # (4,)
-    t_4 = np.matmul(t_3.T, code, out=b2)
-    t_5 = np.matmul(x.T, d_code, out=b3)
-    d_W = t_4 + t_5                                           # (16, 4)
+    t_3 = np.matmul(t_2.T, code, out=b2)
+    t_4 = np.matmul(x.T, d_code, out=b3)
+    d_W = t_3 + t_4                                           # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 

@@ -202,15 +202,15 @@ def forward(params, x):
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, W, code, t, t_2 = residuals
+    B, x, W, code, t, code_slope = residuals
 
     # gradient
-    t_3 = cotangent / (16*B) * t
-    d_c = t_3.sum(axis=0)                                     # (16,)
-    d_code = t_3 @ W                                          # (B, 4)
-    d_code *= t_2
+    t_2 = cotangent / (16*B) * t
+    d_c = t_2.sum(axis=0)                                     # (16,)
+    d_code = t_2 @ W                                          # (B, 4)
+    d_code *= code_slope
     d_b = d_code.sum(axis=0)                                  # (4,)
-    d_W = t_3.T @ code + x.T @ d_code                         # (16, 4)
+    d_W = t_2.T @ code + x.T @ d_code                         # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 

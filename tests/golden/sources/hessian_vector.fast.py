@@ -59,18 +59,12 @@ def polynomial(x, v):
     x_2 = x[2]
     f = x_0 ** 3 + t * t_2 - x_1 * x_2 + x_2 ** 4
     t_3 = x_1 * 2
-    d_x = np.zeros(3)
-    d_x[1] += t * t_3 - x_2
-    d_x[2] += x_2 ** 3 * 4 - x_1
-    d_x[0] += t_2 * 2 + np.square(x_0) * 3
 
     # gradient
-    v_0 = v[0]
+    d_x = np.array([t_2 * 2 + np.square(x_0) * 3, t * t_3 - x_2, x_2 ** 3 * 4 - x_1])  # (3,)
     v_1 = v[1]
+    v_0 = v[0]
     v_2 = v[2]
     t_4 = v_0 * 2 * t_3 + v_1 * 2 * t - v_2
-    dt_x = np.zeros(3)
-    dt_x[1] += t_4
-    dt_x[2] += v_2 * (np.square(x_2) * 3) * 4 - v_1
-    dt_x[0] += v_1 * t_3 * 2 + v_0 * t * 3
+    dt_x = np.array([v_1 * t_3 * 2 + v_0 * t * 3, t_4, v_2 * (np.square(x_2) * 3) * 4 - v_1])
     return {"f": f, "grad": d_x, "hvp": dt_x}

@@ -381,33 +381,33 @@ def forward(params, x, t):
     total = y_square.sum(axis=1, out=b4)
     loss = total.mean()
     t_4 = y * 2
-    t_5 = tanh_slope(t_3)
-    t_6 = tanh_slope(t_2)
-    return loss, (B, x, h_first, second_W, h_second, last_W, t_4, t_5, t_6)
+    h_second_slope = tanh_slope(t_3)
+    h_first_slope = tanh_slope(t_2)
+    return loss, (B, x, h_first, second_W, h_second, last_W, t_4, h_second_slope, h_first_slope)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, h_first, second_W, h_second, last_W, t_2, t_3, t_4 = residuals
+    B, x, h_first, second_W, h_second, last_W, t_2, h_second_slope, h_first_slope = residuals
     b0, b1, b2 = _kept(_backward_buffers, B)
 
     # gradient
-    t_5 = np.multiply(cotangent / B, t_2, out=b0)
+    t_3 = np.multiply(cotangent / B, t_2, out=b0)
 
     # d last
-    d_last_b = t_5.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_5                               # (32, 2)
+    d_last_b = t_3.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_3                               # (32, 2)
 
     # d second
-    d_h_second = np.matmul(t_5, last_W.T, out=b1)             # (B, 32)
-    d_h_second *= t_3
+    d_h_second = np.matmul(t_3, last_W.T, out=b1)             # (B, 32)
+    d_h_second *= h_second_slope
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
     d_h_first = np.matmul(d_h_second, second_W.T, out=b2)     # (B, 32)
-    d_h_first *= t_4
+    d_h_first *= h_first_slope
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
     return dict(zip(

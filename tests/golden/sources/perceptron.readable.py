@@ -275,24 +275,24 @@ def forward(params, x, t):
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, h_first, second_W, h_second, last_W, t_2, t_3, t_4 = residuals
+    B, x, h_first, second_W, h_second, last_W, t_2, h_second_slope, h_first_slope = residuals
 
     # gradient
-    t_5 = cotangent / B * t_2
+    t_3 = cotangent / B * t_2
 
     # d last
-    d_last_b = t_5.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_5                               # (32, 2)
+    d_last_b = t_3.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ t_3                               # (32, 2)
 
     # d second
-    d_h_second = t_5 @ last_W.T                               # (B, 32)
-    d_h_second *= t_3
+    d_h_second = t_3 @ last_W.T                               # (B, 32)
+    d_h_second *= h_second_slope
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
 
     # d first
     d_h_first = d_h_second @ second_W.T                       # (B, 32)
-    d_h_first *= t_4
+    d_h_first *= h_first_slope
     d_first_b = d_h_first.sum(axis=0)                         # (32,)
     d_first_W = x.T @ d_h_first                               # (16, 32)
     return dict(zip(

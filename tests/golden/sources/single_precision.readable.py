@@ -47,7 +47,8 @@ def as_floating(x: np.ndarray) -> np.ndarray:
 def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """1 / (1 + e^-x) = e^min(x, 0) / (1 + e^-|x|), in which nothing overflows."""
     x = as_floating(x)
-    return np.divide(np.exp(np.minimum(x, 0)), 1 + np.exp(-np.abs(x)), out=out)
+    e = np.exp(-np.abs(x))
+    return np.divide(np.maximum(e, x >= 0), 1 + e, out=out)
 
 
 def softplus(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
