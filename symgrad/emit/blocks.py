@@ -20,7 +20,7 @@ from symgrad.ops.called import plural
 from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
 from symgrad.plan.names import given_name
 from symgrad.plan.planner import is_run
-from symgrad.plan.program import Block, Compute, Program
+from symgrad.plan.program import Block, Commit, Compute, Program
 from symgrad.plan.scalars import is_number
 
 if TYPE_CHECKING:
@@ -141,10 +141,12 @@ class _LoopPrinter:
             return names
         for p, code in names.items():
             if is_number(p):
-                base = re.sub(r"_\d+$", "", safe(_simple(str(p.attrs["name"]))))
-                name = self.outer.namer.fresh(base)
-                self.outer.line(f"{name} = {converted(code.text, p.dtype)}", indent=self.indent)
-                names[p] = Code(name)
+                text = converted(code.text, p.dtype)
+                if text not in self.outer.converted:
+                    base = re.sub(r"_\d+$", "", safe(_simple(str(p.attrs["name"]))))
+                    self.outer.converted[text] = name = self.outer.namer.fresh(base)
+                    self.outer.line(f"{name} = {text}", indent=self.indent)
+                names[p] = Code(self.outer.converted[text])
         return names
 
     def _inside(self, inner: Printer, i: int) -> str:
@@ -207,7 +209,8 @@ class _LoopPrinter:
             return "[]"
         length = self.node.attrs["length"] + int(i >= len(self.parts.y))
         if trips(y.shape) or (self.scalar and is_number(y)):
-            return f"[None] * ({length})"
+            text = str(length)
+            return f"[None] * {text}" if text.isalnum() else f"[None] * ({text})"
         dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
         kind = "" if dtype == "float64" else f", np.{dtype}"
         return f"np.empty({format_shape((length, *y.shape))}{kind})"
@@ -284,7 +287,7 @@ class _LoopPrinter:
         if is_run(xs) and xs not in self.outer.program.materialised:
             start, xs = xs.attrs["index"][0][1], xs.args[0]
         source = self.outer.code(xs).at(13)
-        if self.scalar and is_number(x):
+        if self.scalar and is_number(x) and xs not in self.outer.listed:
             listed = self.outer.namer.fresh(
                 f"{safe(source) if source.isidentifier() else 'xs'}_list"
             )
@@ -394,6 +397,10 @@ class _LoopPrinter:
                 p.line(f"{length} = len({name})", indent=self.indent)
             if trips(y.shape):
                 continue  # a list of stacks, each as high as its loop went round
+            item = self.block.parts[len(self.parts.carry) + i]
+            if self._goes_on_as_list(item, y):
+                p.listed.add(item)
+                continue
             if listed and (self.test is not None or is_number(y)):
                 dtype = "bool_" if y.dtype.kind == "b" else y.dtype.name
                 text = f"np.array({name}, np.{dtype})"
@@ -404,6 +411,28 @@ class _LoopPrinter:
             if self.crosses and item is not None:
                 dtype = "bool_" if c.dtype.kind == "b" else c.dtype.name
                 p.line(f"{name} = np.{dtype}({name})", indent=self.indent)
+
+    def _goes_on_as_list(self, item: Expr | None, y: Expr) -> bool:
+        """Whether only other loops on Python's numbers go along the values of all steps."""
+        program = self.outer.program
+        outputs = program.entry.graph.outputs.values()
+        if (
+            item is None
+            or not (self.scalar and is_number(y))
+            or item in _mentioned(program, outputs)
+        ):
+            return False
+        for statement in program.statements:
+            if isinstance(statement, Block) and statement.node.op is LOOP and statement.scalar:
+                parts = Parts.of(statement.node)
+                read = (*parts.init, *parts.consts)
+            elif isinstance(statement, (Compute, Block)):
+                read = statement.node.args
+            else:
+                read = (statement.node,) if isinstance(statement, Commit) else ()
+            if item in _mentioned(program, read):
+                return False
+        return True
 
 
 def _branch(printer: Printer, block: Block, indent: int) -> None:

@@ -84,7 +84,7 @@ class Namer:
         if known is None or known in self.generic or len(known) > 12:
             return None
         user = self._named_user(node) if node.op.name == "getitem" else None
-        return f"{known}_{user or _ending(node)}"
+        return f"{re.sub(r'_[0-9]+$', '', known)}_{user or _ending(node)}"
 
     def _named_user(self, node: Expr) -> str | None:
         """What a part of an array is there for: ``z_i`` where ``i = sigmoid(z[:, :4])``."""
@@ -133,6 +133,7 @@ _PLAIN = {
     "equal": "mask",
     "exp": "exps",
     "greater": "mask",
+    "keyed_draw": "noise",
     "greater_equal": "mask",
     "less": "mask",
     "less_equal": "mask",
@@ -141,5 +142,7 @@ _PLAIN = {
     "mean": "average",
     "not_equal": "mask",
     "sqrt": "root",
+    "standard_normal": "noise",
+    "standard_uniform": "noise",
     "sum": "total",
 }

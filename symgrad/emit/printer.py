@@ -109,6 +109,10 @@ class Printer:
         self.buffers = {b: context.buffer(b.index) for b in program.buffers}
         self.wishes = self._wishes()
         self.looping = False
+        #: conversion to a number of Python's -> the name of what it has given
+        self.converted: dict[str, str] = {}
+        #: values of all steps of a loop that are a list, for loops on Python's numbers
+        self.listed: set[Expr] = set()
         #: indices of the loops around what is printed
         self.enclosing: tuple[str, ...] = ()
         if any(isinstance(s, Block) for s in program.statements):

@@ -13,6 +13,7 @@ from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import Region, bound, keep_origins
 from symgrad.ir.size import Size
+from symgrad.ops.called import called
 from symgrad.ops.item import items
 from symgrad.ops.loop import BRANCH, LOOP, Parts
 
@@ -136,7 +137,7 @@ def _name(node: Expr) -> str:
     below = [arg.name.rsplit(".", 1)[-1] for arg in node.args if arg.name]
     if node.op.name == "matmul" and len(below) == 2:
         return "".join(below) if max(map(len, below)) < 3 else "_".join(below)
-    return node.op.name
+    return called(node)
 
 
 # ---------------------------------------------------------------- after the loop

@@ -18,7 +18,6 @@ from symgrad.ir.recording import building, recording
 from symgrad.ir.region import bound, keep_origins
 from symgrad.model import tree as trees
 from symgrad.model.derived import tracing
-from symgrad.ops.draws import Draw
 from symgrad.ops.leaf import BOUND
 from symgrad.ops.loop import LOOP
 
@@ -140,20 +139,14 @@ def require_same(what: str, own: Sequence[Expr], new: Sequence[Expr]) -> None:
 
 
 @contextmanager
-def body_of(what: str, fn: Any, parameters: Sequence[Expr]) -> Iterator[set[Expr]]:
-    """Around the user's function: what it declares; draws, the same at each step, are refused."""
+def body_of(
+    what: str, fn: Any, parameters: Sequence[Expr]
+) -> Iterator[tuple[set[Expr], list[Expr]]]:
+    """Around the user's function: what it builds, and the identities that it declares."""
     if not callable(fn):
         raise DeclarationError(f"{what} expects a function; got {type(fn).__name__} {fn!r}")
     with recording() as made, building() as built, tracing(parameters):
-        yield built
-    for node in made:
-        if isinstance(node.op, Draw):
-            where = f", declared at {node.location}" if node.location else ""
-            raise DeclarationError(
-                f"{what}: the body draws random numbers ({node.op.name}{where}), which would be "
-                "the same at every step; draw them all before, with the steps as first axis, and "
-                "give them to the loop as xs"
-            )
+        yield built, made
 
 
 def leaf(value: Any, what: str) -> Expr:

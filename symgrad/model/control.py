@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import format_shape
-from symgrad.ir.node import Expr, make
+from symgrad.ir.node import Expr, literal, make
 from symgrad.ir.region import Region, bound, close
 from symgrad.ir.size import Size, as_size
 from symgrad.model.bodies import (
@@ -30,6 +30,7 @@ from symgrad.model.bodies import (
     shown,
 )
 from symgrad.model.chunks import chunk_length, in_chunks
+from symgrad.model.noise import drawn, for_all_steps, of_each_step, replaced
 from symgrad.ops.item import items
 from symgrad.ops.loop import BRANCH, loop
 
@@ -77,7 +78,7 @@ def scan(
     Raises
     ------
     DeclarationError
-        If the structures do not fit, or the body draws random numbers.
+        If the structures do not fit.
     ShapeError, DTypeError
         If a step changes the shape or dtype of the carry, or sequences differ in length.
 
@@ -103,7 +104,7 @@ def scan(
         bound(name, e.shape[1:], e.dtype)
         for name, e in zip(names_of(rows, names[1]), sequences, strict=True)
     ]
-    with body_of("scan", fn, [*own, *elements]) as built:
+    with body_of("scan", fn, [*own, *elements]) as (built, declared):
         result = called("scan", fn, start.of(own), rows.of(elements))
     if not isinstance(result, tuple) or len(result) != 2:
         raise DeclarationError(
@@ -113,6 +114,8 @@ def scan(
     ys = Structure(result[1])
     y = [leaf(one, "scan: y") for one in ys.given]
     new = carry_back("scan", start, result[0])
+    noise = for_all_steps(drawn(declared), steps)
+    new, y = _with_noise(noise, new, y, elements, sequences)
     own, new, y = settled([is_weak(v) for v in start.given], carry, own, new, y)
     own, new, y = renamed(own, new, y)
     require_same("scan", own, new)
@@ -126,6 +129,20 @@ def scan(
         made = in_chunks(carry, sequences, captured, region, steps, bool(reverse), chunk)
     placed(made, [len(new), len(y)])
     return start.of(made[: len(new)]), ys.of(made[len(new) :])
+
+
+def _with_noise(
+    noise: dict[Expr, tuple[Expr, Expr]],
+    new: list[Expr],
+    y: list[Expr],
+    elements: list[Expr],
+    sequences: list[Expr],
+) -> tuple[list[Expr], list[Expr]]:
+    """What a step gives of what is drawn before the loop, along which it then goes as well."""
+    made = replaced([*new, *y], {draw: element for draw, (element, _) in noise.items()})
+    elements += [element for element, _ in noise.values()]
+    sequences += [whole for _, whole in noise.values()]
+    return made[: len(new)], made[len(new) :]
 
 
 def _length(what: str, rows: Structure, sequences: list[Expr], length: Any) -> Size:
@@ -171,11 +188,12 @@ def map(fn: Callable[[Any], Any], xs: Any) -> Any:
     elements = [
         bound(n, e.shape[1:], e.dtype) for n, e in zip(names_of(rows, name), sequences, strict=True)
     ]
-    with body_of("map", fn, elements) as built:
+    with body_of("map", fn, elements) as (built, declared):
         ys = Structure(called("map", fn, rows.of(elements)))
     y = [leaf(one, "map: y") for one in ys.given]
     if not y:
         raise DeclarationError("map: the function gives nothing")
+    _, y = _with_noise(for_all_steps(drawn(declared), steps), [], y, elements, sequences)
     region, captured = close(elements, y, endless(built), built)
     made = loop((), sequences, captured, region, steps)
     placed(made, [1] * len(y))
@@ -221,19 +239,25 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
         raise DeclarationError("while_loop: there is nothing to carry")
     [name] = parameter_names(body, 1) if callable(body) else ["carry"]
     own = [bound(n, e.shape, e.dtype) for n, e in zip(names_of(start, name), carry, strict=True)]
-    with body_of("while_loop", cond, own) as tested:
+    with body_of("while_loop", cond, own) as (tested, in_test):
         test = _condition("while_loop", called("while_loop", cond, start.of(own)))
-    with body_of("while_loop", body, own) as built:
+    with body_of("while_loop", body, own) as (built, in_body):
         result = called("while_loop", body, start.of(own))
     new = carry_back("while_loop", start, result)
-    own, new, [test] = settled([is_weak(v) for v in start.given], carry, own, new, [test])
+    count, draws = len(new), drawn([*in_test, *in_body])
+    if draws:
+        step, after, mapping = of_each_step(draws)
+        [test, *new] = replaced([test, *new], mapping)
+        carry, own, new = [*carry, literal(0)], [*own, step], [*new, after]
+    weak = [is_weak(v) for v in start.given] + [False] * (len(new) - count)
+    own, new, [test] = settled(weak, carry, own, new, [test])
     own, new, [test] = renamed(own, new, [test])
     require_same("while_loop", own, new)
     region, captured = close(own, [*new, test], endless(built | tested), built | tested)
-    step = Region(region.parameters, region.outputs[:-1])
+    once = Region(region.parameters, region.outputs[:-1])
     check = Region(region.parameters, region.outputs[-1:])
-    made = loop(carry, (), captured, step, None, test=check)
-    placed(made, [1] * len(new))
+    made = loop(carry, (), captured, once, None, test=check)[:count]
+    placed(made, [1] * count)
     return start.of(made)
 
 
@@ -290,9 +314,9 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     results = []
     inside: set[Expr] = set()  # the work of a side is done there alone, whatever it is made of
     for fn in (then, otherwise):
-        with body_of("cond", fn, own) as built:
+        with body_of("cond", fn, own) as (built, declared):
             results.append(Structure(called("cond", fn, *given.of(own))))
-        inside |= built
+        inside |= built - set(drawn(declared))  # which are drawn whatever side is taken
     one, other = results
     if not one.fits(other):
         raise DeclarationError(

@@ -6,6 +6,7 @@ import builtins
 import keyword
 from collections.abc import Callable
 
+from symgrad.ir import provenance
 from symgrad.ir.node import Expr, make
 from symgrad.ir.op import OPS
 
@@ -20,7 +21,9 @@ def slope_name(node: Expr, name_of: Callable[[Expr], str | None]) -> str | None:
     base = OPS.get(node.op.name.removesuffix("_slope"))
     if base is None or base is node.op:
         return None
-    name = name_of(make(base, node.args, {}))
+    with provenance.quiet():  # if there is none, none is declared
+        twin = make(base, node.args, {})
+    name = name_of(twin)
     return f"{name}_slope" if name else None
 
 

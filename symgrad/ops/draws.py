@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from symgrad.errors import DTypeError
+from symgrad.errors import DeclarationError, DTypeError
 from symgrad.ir.aval import Aval
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import as_dtype, get_default_dtype
 from symgrad.ir.graph import Graph
-from symgrad.ir.node import Expr, identity
-from symgrad.ir.op import OPS, Op, register
+from symgrad.ir.node import Expr, identity, literal, make
+from symgrad.ir.op import OPS, Example, Op, register
 from symgrad.ir.size import Dim, Size, as_shape
 from symgrad.ops import random_kernels
 from symgrad.ops.cast import dtype_code
@@ -182,20 +182,88 @@ class RandomIntegers(Draw):
 
 @register
 class RandomPermutation(Draw):
-    """The numbers 0, 1, ... below the size of its axis, in random order."""
+    """The numbers 0, 1, ... below the size of the last axis, each row in a random order."""
 
     name = "random_permutation"
 
     def numpy(self, node: Expr, *args: Code) -> Code:
-        return Code.method(args[0], "permutation", str(node.shape[0]))
+        n = str(node.shape[-1])
+        if node.ndim == 1:
+            return Code.method(args[0], "permutation", n)
+        rows = Code.call("np.broadcast_to", f"np.arange({n})", shape_code(node.shape))
+        return Code.method(args[0], "permuted", rows, axis="-1")
 
     def sample(
         self, node: Expr, generator: np.random.Generator, shape: tuple[int, ...]
     ) -> np.ndarray[Any, Any]:
-        return generator.permutation(shape[0])
+        rows = np.broadcast_to(np.arange(shape[-1]), shape)
+        return generator.permuted(rows, axis=-1)
 
     def latex(self, node: Expr, *args: str) -> str:
         return r"\operatorname{permutation}"
+
+
+@register
+class KeyedDraw(Op):
+    """A draw of a loop that ends when a test says so: of its stream of numbers, those of a step.
+
+    Parameters
+    ----------
+    distribution : str
+        The op of a draw, whose other attributes are here as well.
+    number : int
+        Of the draw in the body of the loop.
+    """
+
+    name = "keyed_draw"
+    expensive = True
+    examples = (
+        Example(
+            lambda: make(
+                OPS["keyed_draw"],
+                (literal(5), literal(2)),
+                {
+                    "distribution": "standard_normal",
+                    "number": 1,
+                    "shape": (2, 3),
+                    "dtype": np.dtype(np.float64),
+                },
+            ),
+            lambda: random_kernels.keyed(5, 2, 1).standard_normal((2, 3)),
+            (),
+        ),
+    )
+
+    def aval(
+        self,
+        stream: Aval,
+        step: Aval,
+        *,
+        shape: tuple[Size, ...],
+        dtype: np.dtype[Any],
+        **attrs: Any,
+    ) -> Aval:
+        return Aval(shape, dtype)
+
+    def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
+        where = f" (declared at {node.location})" if node.location else ""
+        raise DeclarationError(
+            f"random numbers{where} that are drawn step by step cannot be drawn for a batch; "
+            "draw them outside, for the whole batch, and pass them in"
+        )
+
+    def numpy(self, node: Expr, *args: Code) -> Code:
+        generator = Code.call("keyed", *args, str(node.attrs["number"]))
+        return OPS[node.attrs["distribution"]].numpy(node, generator)
+
+    def prelude_of(self, node: Expr) -> tuple[Callable[..., Any], ...]:
+        return (random_kernels.keyed, *OPS[node.attrs["distribution"]].prelude_of(node))
+
+    def latex(self, node: Expr, *args: str) -> str:
+        return OPS[node.attrs["distribution"]].latex(node)
+
+    def flops(self, node: Expr) -> int:
+        return 20
 
 
 def draws(graph: Graph) -> dict[Expr, int]:

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-__all__ = ["truncated_normal"]
+__all__ = ["keyed", "truncated_normal"]
+
+
+def keyed(stream: int, step: int, number: int) -> np.random.Generator:
+    """Give the generator of one draw at one step: counter-based, so that order does not matter."""
+    counter = [0, 0, int(step), number]
+    return np.random.Generator(np.random.Philox(key=int(stream), counter=counter))
 
 
 def truncated_normal(

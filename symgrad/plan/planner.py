@@ -308,10 +308,15 @@ class _Planner:
             for s in program.statements
             if isinstance(s, Section)
         }
-        if len(headings) == 1:  # all of the body belongs to one part: its heading is outside
+        if len({scope for scope, _ in headings}) == 1:  # all of it in one place: headed outside
             for program in programs.values():
                 program.statements = [s for s in program.statements if not isinstance(s, Section)]
-        heading = next(iter(headings)) if len(headings) == 1 else None
+            backward = all([is_backward(self.graph, item) for item in parts.values()])
+            heading = (
+                next(iter(headings)) if len(headings) == 1 else (next(iter(headings))[0], backward)
+            )
+        else:
+            heading = None
         block = Block(node, tuple([parts.get(i) for i in places]), programs)
         for i, item in parts.items():
             own = self._storage_of(item)

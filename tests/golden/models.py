@@ -1,9 +1,10 @@
-"""A dozen small models, of which the whole generated source is kept beside this file."""
+"""Small models, of which the whole generated source is kept beside this file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import symgrad as sg
 
@@ -146,6 +147,42 @@ def rosenbrock(style: str) -> Compiled:
     return sg.function([x], (f, sg.grad(f, x)), style=style, name="rosenbrock")
 
 
+def lstm(style: str) -> Compiled:
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997), and backpropagation through it."""
+    units = 16
+    x, target = sg.input("x", ("T", "B", 8)), sg.input("target", ("T", "B", units))
+    W = sg.param("W", (8, 4 * units), init=sg.init.glorot_uniform())
+    U = sg.param("U", (units, 4 * units), init=sg.init.glorot_uniform())
+    b = sg.param("b", (4 * units,))
+
+    def cell(state: Any, x: Any) -> Any:
+        h, c = state
+        z = x @ W + h @ U + b
+        i = sg.sigmoid(z[:, :units])
+        f = sg.sigmoid(z[:, units : 2 * units])
+        o = sg.sigmoid(z[:, 2 * units : 3 * units])
+        g = sg.tanh(z[:, 3 * units :])
+        c = f * c + i * g
+        h = o * sg.tanh(c)
+        return (h, c), h
+
+    start = sg.zeros((x.shape[1], units))
+    _, hs = sg.scan(cell, (start, start), x)
+    loss = ((hs - target) ** 2).mean()
+    return sg.compile(loss, outputs=hs, optimizer=sg.optim.SGD(0.1), style=style)
+
+
+def root(style: str) -> Compiled:
+    """Newton's method until it has converged, and the derivative of what it finds."""
+    a = sg.input("a", ())
+
+    def newton(z: Any) -> Any:
+        return z - (z**3 + z - a) / (3 * z**2 + 1)
+
+    z = sg.while_loop(lambda z: abs(z**3 + z - a) > 1e-12, newton, a)
+    return sg.function([a], (z, sg.grad(z, a)), style=style, name="root")
+
+
 MODELS: dict[str, Callable[[str], Compiled]] = {
     fn.__name__: fn
     for fn in (
@@ -162,6 +199,8 @@ MODELS: dict[str, Callable[[str], Compiled]] = {
         single_precision,
         running_mean,
         rosenbrock,
+        lstm,
+        root,
     )
 }
 

@@ -503,8 +503,6 @@ def test_messages() -> None:
         sg.cond(n > 0, lambda: (x, x), lambda: x)
     with pytest.raises(sg.DeclarationError, match="expects a function"):
         sg.cond(n > 0, x, x)
-    with pytest.raises(sg.DeclarationError, match="draws random numbers"):
-        sg.scan(lambda c, v: (c + sg.random.normal(()), None), 0.0, x)
     with pytest.raises(sg.ShapeError, match="differ"):
         sg.scan(lambda c, v: (c, None), 0.0, (x, sg.input("y", (4,))))
     with pytest.raises(sg.ShapeError, match=r"^while_loop: the carry 'q'"):

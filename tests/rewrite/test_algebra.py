@@ -92,19 +92,34 @@ def test_a_product_that_is_used_elsewhere_is_not_made_twice(leaf: Any) -> None:
     assert outputs[1] is h and outputs[0] is h.sum(axis=1)
 
 
-def test_slices_of_one_array_share_one_buffer(leaf: Any) -> None:
+@pytest.mark.parametrize(("columns", "made"), [(5, ["zeros"] * 2), (6, ["stack"] * 2)])
+def test_slices_of_one_array_share_one_buffer(leaf: Any, columns: int, made: list[str]) -> None:
     x, w = leaf("x", ("N", 6)), leaf("w", (6,))
     loss = literal(0.0)
-    for i in range(6):
+    for i in range(columns):
         loss = loss + (tanh(x[:, i]) * w[i]).sum()
     grads = cotangents([loss], [literal(1.0)], [x, w])
     found, _, _ = rewrite_exprs([g for g in grads if g is not None], TABLES)
-    buffers = [n for n in topological(found) if n.op.name == "zeros"]
-    assert len(buffers) == 2
+    buffers = [n.op.name for n in topological(found) if n.op.name in ("zeros", "stack")]
+    assert buffers == made
     env = {x: np.random.default_rng(0).normal(size=(4, 6)), w: np.linspace(-1, 1, 6)}
     before = evaluate([g for g in grads if g is not None], env)
     for old, new in zip(before, evaluate(found, env), strict=True):
         np.testing.assert_allclose(new, old, rtol=1e-14, atol=1e-16)
+
+
+def test_slices_that_tile_are_put_together(leaf: Any) -> None:
+    x, a, b = leaf("x", ("N", 6)), leaf("a", ("N", 4)), leaf("b", ("N", 2))
+    size = x.shape[0]
+    blank = zeros((size, 6))
+    tiled = blank.at[:, 4:].add(b).at[:, :4].add(a)
+    assert simplified(tiled) is FUNCTIONS["concatenate"]([a, b], axis=1)
+    for other in (
+        blank.at[:, 4:].add(b).at[:, 1:5].add(a),  # they overlap
+        blank.at[:, :2].add(b).at[:, 2:4].add(b * 2.0),  # the last two are missing
+        x.at[:, 4:].add(b).at[:, :4].add(a),  # not from zeros
+    ):
+        assert "concatenate" not in [n.op.name for n in topological([simplified(other)])]
 
 
 def test_repeated_positions_add_up_in_the_sum_of_a_scatter(leaf: Any) -> None:

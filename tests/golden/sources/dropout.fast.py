@@ -222,16 +222,16 @@ def forward(params, x, t, *, rng):
     key = _key(rng)
     b0, b1, b2 = _kept(_forward_buffers, B)
 
-    t_2 = _draw(key, 0).random((B, 16))
-    keep = t_2 < 0.8                                          # (B, 16)
-    t_3 = np.divide(x, 0.8, out=b0)
-    t_4 = np.where(keep, t_3, 0)
-    y = np.matmul(t_4, w, out=b1)                             # (B,)
+    noise = _draw(key, 0).random((B, 16))
+    keep = noise < 0.8                                        # (B, 16)
+    t_2 = np.divide(x, 0.8, out=b0)
+    t_3 = np.where(keep, t_2, 0)
+    y = np.matmul(t_3, w, out=b1)                             # (B,)
     y -= t
     y_square = np.square(y, out=b2)
     loss = y_square.mean()
-    t_5 = y * 2
-    return loss, (B, keep, x, t_5)
+    t_4 = y * 2
+    return loss, (B, keep, x, t_4)
 
 
 @np.errstate(all="ignore")
@@ -264,11 +264,11 @@ def value_and_grad(params, x, t, *, rng):
     key = _key(rng)
     b0, b1, b2, b3 = _kept(_value_and_grad_buffers, B)
 
-    t_2 = _draw(key, 0).random((B, 16))
-    keep = np.less(t_2, 0.8, out=b0)                          # (B, 16)
-    t_3 = np.divide(x, 0.8, out=b1)
-    t_4 = np.where(keep, t_3, 0)
-    y = np.matmul(t_4, w, out=b2)                             # (B,)
+    noise = _draw(key, 0).random((B, 16))
+    keep = np.less(noise, 0.8, out=b0)                        # (B, 16)
+    t_2 = np.divide(x, 0.8, out=b1)
+    t_3 = np.where(keep, t_2, 0)
+    y = np.matmul(t_3, w, out=b2)                             # (B,)
     y -= t
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
@@ -276,7 +276,7 @@ def value_and_grad(params, x, t, *, rng):
 
     # gradient
     y /= B
-    d_w = t_4.T @ y                                           # (16,)
+    d_w = t_3.T @ y                                           # (16,)
     return loss, dict(zip(PARAMS, (d_w,), strict=True))
 
 
@@ -302,11 +302,11 @@ def step(params, opt_state, x, t, *, rng):
     key = _key(rng)
     b0, b1, b2, b3, b4 = _kept(_step_buffers, B)
 
-    t_2 = _draw(key, 0).random((B, 16))
-    keep = np.less(t_2, 0.8, out=b0)                          # (B, 16)
-    t_3 = np.divide(x, 0.8, out=b1)
-    t_4 = np.where(keep, t_3, 0)
-    y = np.matmul(t_4, w, out=b2)                             # (B,)
+    noise = _draw(key, 0).random((B, 16))
+    keep = np.less(noise, 0.8, out=b0)                        # (B, 16)
+    t_2 = np.divide(x, 0.8, out=b1)
+    t_3 = np.where(keep, t_2, 0)
+    y = np.matmul(t_3, w, out=b2)                             # (B,)
     y -= t
     y_square = np.square(y, out=b3)
     loss = y_square.mean()
@@ -314,7 +314,7 @@ def step(params, opt_state, x, t, *, rng):
 
     # gradient
     y /= B
-    d_w = np.matmul(t_4.T, y, out=b4)                         # (16,)
+    d_w = np.matmul(t_3.T, y, out=b4)                         # (16,)
 
     # update
     steps += 1
