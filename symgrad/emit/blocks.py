@@ -398,7 +398,7 @@ class _LoopPrinter:
             if trips(y.shape):
                 continue  # a list of stacks, each as high as its loop went round
             item = self.block.parts[len(self.parts.carry) + i]
-            if self._goes_on_as_list(item, y):
+            if item is not None and self._goes_on_as_list(item, y):
                 p.listed.add(item)
                 continue
             if listed and (self.test is not None or is_number(y)):
@@ -412,15 +412,11 @@ class _LoopPrinter:
                 dtype = "bool_" if c.dtype.kind == "b" else c.dtype.name
                 p.line(f"{name} = np.{dtype}({name})", indent=self.indent)
 
-    def _goes_on_as_list(self, item: Expr | None, y: Expr) -> bool:
+    def _goes_on_as_list(self, item: Expr, y: Expr) -> bool:
         """Whether only other loops on Python's numbers go along the values of all steps."""
         program = self.outer.program
         outputs = program.entry.graph.outputs.values()
-        if (
-            item is None
-            or not (self.scalar and is_number(y))
-            or item in _mentioned(program, outputs)
-        ):
+        if not (self.scalar and is_number(y)) or item in _mentioned(program, outputs):
             return False
         for statement in program.statements:
             if isinstance(statement, Block) and statement.node.op is LOOP and statement.scalar:
