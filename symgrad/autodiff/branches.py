@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 from symgrad.autodiff.batching import batch_outputs
 from symgrad.autodiff.forward import pushforward
-from symgrad.autodiff.loops import mirror, row, spread, zeros_like
+from symgrad.autodiff.loops import batched_shape, mirror, row, spread, zeros_like
+from symgrad.autodiff.residuals import residuals
 from symgrad.autodiff.reverse import cotangents, depends
 from symgrad.ir import provenance
-from symgrad.ir.graph import topological
+from symgrad.ir.graph import substitute, topological
 from symgrad.ir.node import Expr, literal, make
 from symgrad.ir.op import FUNCTIONS
-from symgrad.ir.region import Region, bound, regions
+from symgrad.ir.region import Region, bound, keep_origins, regions
+from symgrad.ops.called import called
 from symgrad.ops.item import items
-from symgrad.ops.loop import BRANCH, rules
+from symgrad.ops.loop import ABSENT, BRANCH, absent, rules
 
 
 def _sides(node: Expr) -> list[Region]:
@@ -53,18 +55,60 @@ def _cond_vjp(node: Expr, cts: Sequence[Expr | None], needs: tuple[bool, ...]) -
     some = [k for k in range(len(wanted)) if any(found[k] is not None for found in grads)]
     if not some:
         return [None] * len(node.args)
-    made = []
-    for (side, seeds), found in zip(sides, grads, strict=True):
-        outputs = []
-        for k in some:
-            ct = found[k]
-            outputs.append(zeros_like(args[wanted[k]]) if ct is None else ct)
-        made.append(Region([*side.parameters, *seeds], outputs))
-    results = items(_rebuilt(node, [*args, *[ct for _, ct in given]], made))
+    outputs = []
+    for found in grads:
+        ways = [(found[k], args[wanted[k]]) for k in some]
+        outputs.append([zeros_like(arg) if ct is None else ct for ct, arg in ways])
+    own = [[*side.parameters, *seeds] for side, seeds in sides]
+    extra: Sequence[Expr] = ()
+    if node.op is BRANCH:
+        own, outputs, extra = _with_residuals(node, own, outputs)
+    made = [Region(p, o) for p, o in zip(own, outputs, strict=True)]
+    results = items(_rebuilt(node, [*args, *[ct for _, ct in given], *extra], made))
     out: list[Expr | None] = [None] * len(node.args)
     for k, ct in zip(some, results, strict=True):
         out[len(lead) + wanted[k]] = ct
     return out
+
+
+def _with_residuals(
+    node: Expr, own: list[list[Expr]], outputs: list[list[Expr]]
+) -> tuple[list[list[Expr]], list[list[Expr]], tuple[Expr, ...]]:
+    """Sides that are handed what is dear to compute again, and what the branch gives them.
+
+    A side keeps what it has computed with loops, products and the like; what the other has not
+    computed is absent there. All else is computed again, where it is needed.
+    """
+    sides = _sides(node)
+    kept = []
+    for side, parameters, values in zip(sides, own, outputs, strict=True):
+        free = set(side.parameters)
+        seeds = [p for p in parameters if p not in free]
+        dear = [v for v in residuals(values, seeds) if v not in free and _is_dear(v)]
+        kept.append(dear)
+    if not any(kept):
+        return own, outputs, ()
+    given = []
+    for i, side in enumerate(sides):
+        values = list(side.outputs)
+        for j, dear in enumerate(kept):
+            values += dear if i == j else [absent(v.shape, v.dtype) for v in dear]
+        given.append(Region(side.parameters, values))
+    count = len(sides[0].outputs)
+    whole = items(_rebuilt(node, _operands(node)[1], given))[count:]
+    handed = [[bound(called(v), v.shape, v.dtype) for v in dear] for dear in kept]
+    every = [p for parameters in handed for p in parameters]
+    new = []
+    for dear, parameters, mine, values in zip(kept, handed, own, outputs, strict=True):
+        mapping = {p: p for p in mine} | dict(zip(dear, parameters, strict=True))
+        new.append(substitute(values, mapping))
+        keep_origins(mapping)
+    return [[*mine, *every] for mine in own], new, whole
+
+
+def _is_dear(value: Expr) -> bool:
+    """Whether a loop, a product or the like is part of computing a value."""
+    return any(n.op.expensive for n in topological([value]))
 
 
 def _cond_jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> tuple[Expr | None, ...]:
@@ -84,8 +128,10 @@ def _cond_jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> tuple[Expr | Non
     for side, mirrors, moved in found:
         outputs = []
         for i in some:
-            t = moved[i]
-            outputs.append(zeros_like(side.outputs[i]) if t is None else t)
+            t, out = moved[i], side.outputs[i]
+            if t is None:
+                t = out if out.op is ABSENT else zeros_like(out)
+            outputs.append(t)
         made.append(Region([*side.parameters, *mirrors], outputs))
     whole = _rebuilt(node, [*args, *[t for _, t in moving]], made)
     results = dict(zip(some, items(whole), strict=True))
@@ -111,7 +157,11 @@ def _cond_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -
         for i in range(count):
             value, flag = outputs[i]
             whole = apart or any(other[i][1] for _, other in made)
-            values.append(spread(value, size) if whole and not flag else value)
+            if value.op is ABSENT and whole:
+                value = absent(batched_shape(value.shape, size), value.dtype)
+            elif whole and not flag:
+                value = spread(value, size)
+            values.append(value)
         sides.append(Region(own, values))
     if not apart:
         keys = [key for key, _ in regions(node)]
@@ -121,6 +171,9 @@ def _cond_batch(node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -
     then, otherwise = (side.on(rest) for side in sides)
     chosen = []
     for a, b in zip(then, otherwise, strict=True):
+        if ABSENT in (a.op, b.op):  # read where it has been computed, and nowhere else
+            chosen.append(b if a.op is ABSENT else a)
+            continue
         shape = (*pred.shape, *(1,) * (a.ndim - pred.ndim))
         chosen.append(FUNCTIONS["where"](FUNCTIONS["reshape"](pred, shape), a, b))
     return _as_one(chosen)

@@ -21,7 +21,7 @@ from symgrad.ops.called import called
 from symgrad.ops.item import item, items
 from symgrad.ops.loop import LOOP, Parts, loop, named_trips, rules, trips
 
-__all__ = ["mirror", "row", "spread", "zeros_like"]
+__all__ = ["batched_shape", "mirror", "row", "spread", "zeros_like"]
 
 
 def zeros_like(x: Expr) -> Expr:
@@ -274,33 +274,42 @@ def _loop_jvp(node: Expr, tangents: tuple[Expr | None, ...]) -> tuple[Expr | Non
 # ---------------------------------------------------------------- batching
 
 
-def _rows(shape: tuple[Size, ...], size: Size) -> tuple[Size, ...]:
+def batched_shape(shape: tuple[Size, ...], size: Size) -> tuple[Size, ...]:
     """The shape for a whole batch, with its axis in front.
 
     What steps of unknown number have kept, maybe a list of arrays of unequal heights, is for
     other loops alone: the batch comes after the axes of steps.
     """
-    return (shape[0], *_rows(shape[1:], size)) if trips(shape) else (size, *shape)
+    depth = _depth(shape)
+    return (*shape[:depth], size, *shape[depth:])
 
 
 def row(p: Expr, size: Size) -> Expr:
     """A parameter for a whole batch of what `p` is one of."""
-    return bound(str(p.attrs["name"]), _rows(p.shape, size), p.dtype)
+    return bound(str(p.attrs["name"]), batched_shape(p.shape, size), p.dtype)
 
 
 def spread(x: Expr, size: Size) -> Expr:
     """The same for each of a batch."""
-    return FUNCTIONS["broadcast_to"](x, (size, *x.shape))  # type: ignore[no-any-return]
+    depth, shape = _depth(x.shape), batched_shape(x.shape, size)
+    if depth:
+        x = FUNCTIONS["expand_dims"](x, depth)
+    return FUNCTIONS["broadcast_to"](x, shape)  # type: ignore[no-any-return]
+
+
+def _depth(shape: tuple[Size, ...]) -> int:
+    """How many axes come before that of a batch."""
+    depth = 0
+    while trips(shape[depth:]):
+        depth += 1
+    return depth
 
 
 def _batch_size(single: Sequence[Expr], args: Sequence[Expr], batched: Sequence[bool]) -> Size:
     """The size of the batch that arguments are given for."""
     for one, arg, flag in zip(single, args, batched, strict=True):
         if flag:
-            depth = 0
-            while trips(one.shape[depth:]):
-                depth += 1
-            return arg.shape[depth]
+            return arg.shape[_depth(one.shape)]
     raise AssertionError("nothing is batched")
 
 

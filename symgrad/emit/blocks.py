@@ -16,8 +16,8 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.region import regions
-from symgrad.ops.called import plural
-from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
+from symgrad.ops.called import called, plural
+from symgrad.ops.loop import ABSENT, BRANCH, LOOP, Parts, trips
 from symgrad.plan.names import given_name
 from symgrad.plan.planner import is_run
 from symgrad.plan.program import Block, Commit, Compute, Program
@@ -95,7 +95,8 @@ def _simple(name: str) -> str:
 
 def _target(printer: Printer, item: Expr | None, inside: str) -> str:
     """The name of a result: as the user called it in the body, or outside."""
-    name = printer.namer.fresh(safe(inside))
+    name = printer.namer.names.get(item) if item is not None else None
+    name = name or printer.namer.fresh(safe(inside))
     if item is not None:
         printer.namer.names[item] = name
         printer.codes[item] = Code(name)
@@ -302,8 +303,10 @@ class _LoopPrinter:
         inner.namer.taken.add(name)
         inner.bind(x, Code(name))
         inner.line(f"{name} = {element}")
-        if trips(x.shape):  # the stack of a loop inside, at this step
-            inner.line(f"{x.shape[0]} = len({name})")
+        [steps] = trips(x.shape[:1]) or [None]
+        if steps is not None and steps not in inner.counted:  # the stack of a loop inside
+            inner.counted.add(steps)
+            inner.line(f"{steps} = len({name})")
 
     def _keep(self, inner: Printer, index: str, i: int) -> None:
         y, stack = self.parts.rows[i], self._stack(inner, i)
@@ -438,14 +441,16 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
     args = node.args[1:] if is_branch else node.args
     graph = printer.entry.graph
     names: list[str | None] = []
-    key, first = next(iter(regions(node)))
-    for item, out in zip(block.parts, first.outputs, strict=True):
+    sides = list(zip(block.programs.values(), [region for _, region in regions(node)], strict=True))
+    for i, item in enumerate(block.parts):
         if item is None:
             names.append(None)
             continue
-        inside = block.programs[key].entry.graph
-        base = given_name(graph, item) or given_name(inside, out) or "t"
+        outs = [(program.entry.graph, region.outputs[i]) for program, region in sides]
+        inside, out = next((one for one in outs if one[1].op is not ABSENT), outs[0])
+        base = given_name(graph, item) or given_name(inside, out) or called(out)
         names.append(_target(printer, item, _simple(base)))
+    unread = _read_by_branches_alone(printer.program, [i for i in block.parts if i is not None])
     if is_branch:
         printer.wrapped("if ", printer.code(node.args[0]).text, "", indent, end=":")
     for key, program in block.programs.items():
@@ -456,16 +461,37 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         for p, code in _names_of(printer, region.parameters, args).items():
             inner.bind(p, code)
         made = {
-            s.node
+            value
             for s in program.statements
-            if isinstance(s, Compute) and s.how in ("fresh", "into")
+            if isinstance(s, Block) or (isinstance(s, Compute) and s.how in ("fresh", "into"))
+            for value in s.values
         }
         for name, out in zip(names, region.outputs, strict=True):
             if name is not None and out in made:
                 inner.namer.names.setdefault(out, name)
         inner.statements()
-        for name, out in zip(names, region.outputs, strict=True):
+        counted: dict[str, None] = {}
+        for name, out, item in zip(names, region.outputs, block.parts, strict=True):
+            if out.op is ABSENT:
+                counted |= dict.fromkeys(sorted(trips(out.shape[:1])))
+                if item in unread:
+                    continue
             if name is not None and inner.code(out).text != name:
                 inner.wrapped(f"{name} = ", _result(inner, out), "", 1)
+        for steps in counted:
+            inner.line(f"{steps} = 0")
         depth = indent if is_branch else indent - 1
         _indented(printer, inner.lines or ["    pass"], depth)
+
+
+def _read_by_branches_alone(program: Program, items: Sequence[Expr]) -> set[Expr]:
+    """Of some results of a branch, those that only other branches read: on the same side."""
+    read = _mentioned(program, program.entry.graph.outputs.values())
+    for statement in program.statements:
+        if isinstance(statement, Block) and statement.node.op is BRANCH:
+            read |= _mentioned(program, statement.node.args[:1])
+        elif isinstance(statement, (Block, Compute)):
+            read |= _mentioned(program, statement.node.args)
+        elif isinstance(statement, Commit):
+            read |= _mentioned(program, (statement.node,))
+    return set(items) - read

@@ -109,6 +109,8 @@ class Printer:
         self.buffers = {b: context.buffer(b.index) for b in program.buffers}
         self.wishes = self._wishes()
         self.looping = False
+        #: loops inside of which it is known how often they went round
+        self.counted: set[str] = set()
         #: conversion to a number of Python's -> the name of what it has given
         self.converted: dict[str, str] = {}
         #: values of all steps of a loop that are a list, for loops on Python's numbers

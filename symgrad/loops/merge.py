@@ -1,4 +1,4 @@
-"""Loops that run alike are one: a value and its gradient, or its tangent, go round once."""
+"""Loops and branches that run alike are one: a value and its gradient share their work."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from symgrad.ir.graph import rebuild, substitute, topological
 from symgrad.ir.node import Expr, make
-from symgrad.ir.region import Region
+from symgrad.ir.region import Region, regions
 from symgrad.ops.item import ITEM, item
-from symgrad.ops.loop import LOOP, Parts
+from symgrad.ops.loop import BRANCH, LOOP, Parts
 
 __all__ = ["merged"]
 
@@ -23,7 +23,7 @@ def merged(
         if found is None:
             return outputs
         whole, places = found
-        done["loop: merged with another"] += 1
+        done[f"{whole.op.name}: merged with another"] += 1
 
         def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
             if node.op is ITEM and node.args[0] in places:  # noqa: B023
@@ -37,6 +37,42 @@ def merged(
 
 
 def _pair(outputs: Sequence[Expr]) -> tuple[Expr, dict[Expr, dict[int, int]]] | None:
+    return _pair_of_branches(outputs) or _pair_of_loops(outputs)
+
+
+def _pair_of_branches(
+    outputs: Sequence[Expr],
+) -> tuple[Expr, dict[Expr, dict[int, int]]] | None:
+    """Two branches by the same condition over the same values, as one that gives all results."""
+    known: dict[tuple[Expr, ...], Expr] = {}
+    for node in topological(outputs):
+        if node.op is not BRANCH:
+            continue
+        own = [region.parameters for _, region in regions(node)]
+        key = (*node.args, *[p for parameters in own for p in parameters])
+        other = known.setdefault(key, node)
+        if other is node:
+            continue
+        sides = {}
+        places: dict[Expr, dict[int, int]] = {other: {}, node: {}}
+        columns = [
+            tuple([region.outputs[i] for _, region in regions(one)])
+            for one in (other, node)
+            for i in range(len(next(regions(one))[1].outputs))
+        ]
+        unique = list(dict.fromkeys(columns))
+        at = {column: i for i, column in enumerate(unique)}
+        count = len(next(regions(other))[1].outputs)
+        for i, column in enumerate(columns):
+            one, place = (other, i) if i < count else (node, i - count)
+            places[one][place] = at[column]
+        for side, (key_, region) in enumerate(regions(other)):
+            sides[key_] = Region(region.parameters, [column[side] for column in unique])
+        return make(BRANCH, node.args, sides), places
+    return None
+
+
+def _pair_of_loops(outputs: Sequence[Expr]) -> tuple[Expr, dict[Expr, dict[int, int]]] | None:
     loops = [node for node in topological(outputs) if node.op is LOOP]
     by_parameter: dict[Expr, Expr] = {}
     tried: set[tuple[Expr, Expr]] = set()

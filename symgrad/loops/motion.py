@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from symgrad.autodiff.batching import batch_outputs
 from symgrad.errors import DeclarationError
@@ -15,7 +15,7 @@ from symgrad.ir.region import Region, bound, keep_origins
 from symgrad.ir.size import Size
 from symgrad.ops.called import called
 from symgrad.ops.item import items
-from symgrad.ops.loop import BRANCH, LOOP, Parts
+from symgrad.ops.loop import BRANCH, LOOP, Parts, trips
 
 __all__ = ["relieved"]
 
@@ -71,6 +71,8 @@ def _before(node: Expr, done: Counter[str]) -> Expr:
         if n.dtype == object:  # several arrays: its items leave the loop, or it stays
             fixed.pop(n, None)
             rows.pop(n, None)
+        elif n in rows and _is_ragged(topological([n])):
+            rows.pop(n)
     if not fixed and not rows:
         return node
     outside = dict(zip((*parts.carry, *parts.x, *parts.const), node.args, strict=True))
@@ -125,6 +127,11 @@ def _kinds(parts: Parts, outputs: Sequence[Expr]) -> dict[Expr, str]:
     return kind
 
 
+def _is_ragged(values: Iterable[Expr]) -> bool:
+    """Whether some are of another height at each step, so that no array holds those of all."""
+    return any([trips(value.shape) for value in values])
+
+
 def _is_heavy(node: Expr) -> bool:
     """What is worth doing for all steps at once, in memory for all of them."""
     return node.op.name == "matmul"
@@ -177,6 +184,9 @@ def _after(node: Expr, done: Counter[str]) -> dict[int, Expr] | None:
             left, right = y.args
             if kind[right] == "const" and right.ndim == 2:
                 mapped[j] = left
+    summed = {i: (term, c) for i, (term, c) in summed.items() if not _is_ragged(term.args)}
+    plain = {i: (term, c) for i, (term, c) in plain.items() if not _is_ragged(term.args)}
+    mapped = {j: left for j, left in mapped.items() if not _is_ragged([left, parts.y[j]])}
     if not summed and not mapped:
         return None
     wanted: dict[Expr, None] = dict.fromkeys(mapped.values())

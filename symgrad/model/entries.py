@@ -28,7 +28,7 @@ from symgrad.model.function import declared_checks, label_bounds, printable, uni
 from symgrad.model.initial import init_entry, optimizer_entry
 from symgrad.model.passes import Job, PassRow, run
 from symgrad.ops.leaf import COPY, INPUT, PARAM, SLOT, STATE
-from symgrad.ops.loop import trips
+from symgrad.ops.loop import BRANCH, trips
 from symgrad.ops.random import draws
 from symgrad.plan.names import given_name
 from symgrad.plan.planner import plan
@@ -444,5 +444,6 @@ def _sizes_needed(grads: Any, kept: Sequence[Expr], seed: Expr) -> list[str]:
         found |= symbols_in(n.shape, *n.attrs.values())
     # how often loops went round, in order of appearance: their names differ between processes;
     # of a loop in a loop, a step of the outer one knows it
-    outside = [symbol for n in late for symbol in trips((n.shape[:1], *n.attrs.values()))]
+    handed = [arg.shape[:1] for n in late if n.op is BRANCH for arg in n.args]
+    outside = [symbol for n in late for symbol in trips((n.shape[:1], *n.attrs.values(), *handed))]
     return [*sorted(found - trips(tuple(map(dim, found)))), *dict.fromkeys(outside)]

@@ -9,22 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from symgrad.errors import DTypeError, ShapeError
-from symgrad.ir.aval import Aval, Avals
+from symgrad.ir.aval import Aval, Avals, format_shape
+from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, make, require_equal
 from symgrad.ir.op import OPS, Op, register
 from symgrad.ir.region import Region, fingerprint, regions
 from symgrad.ir.size import Size, dim, symbols_in
 from symgrad.ops.called import called, plural
+from symgrad.ops.creation import dtype_keyword
 from symgrad.ops.item import items
 
 __all__ = [
+    "ABSENT",
     "BLOCKS",
     "BRANCH",
     "CHECKPOINT",
     "LOOP",
     "Loop",
     "Parts",
+    "absent",
     "loop",
     "named_trips",
     "rules",
@@ -197,6 +203,30 @@ class Checkpoint(Structured):
         return Avals.of(*[out.aval for out in body.outputs])
 
 
+@register
+class Absent(Op):
+    """What one side of a branch has not computed, and nobody reads there: zeros, if anything.
+
+    The other side keeps it for backward mode. What no loop has counted has no length.
+    """
+
+    name = "absent"
+    takes_complex = True
+
+    def aval(self, *, shape: tuple[Size, ...], dtype: np.dtype[Any]) -> Aval:
+        return Aval(shape, dtype)
+
+    def numpy(self, node: Expr, *args: Code) -> Code:
+        shape = tuple([0 if trips(size) else size for size in node.shape])
+        return Code.call("np.zeros", format_shape(shape), **dtype_keyword(node.dtype))
+
+    def latex(self, node: Expr, *args: str) -> str:
+        return r"\cdot"
+
+    def flops(self, node: Expr) -> int:
+        return 0
+
+
 def _require_alike(what: str, args: Sequence[Aval], region: Region) -> None:
     have = [p.aval for p in region.parameters]
     if list(args) != have:
@@ -207,9 +237,15 @@ def _require_alike(what: str, args: Sequence[Aval], region: Region) -> None:
 
 
 LOOP, BRANCH, CHECKPOINT = OPS["loop"], OPS["branch"], OPS["checkpoint"]
+ABSENT = OPS["absent"]
 
 #: what becomes a block of statements
 BLOCKS = (LOOP, BRANCH, CHECKPOINT)
+
+
+def absent(shape: tuple[Size, ...], dtype: np.dtype[Any]) -> Expr:
+    """What a side of a branch has not computed."""
+    return make(ABSENT, (), {"shape": shape, "dtype": dtype})
 
 
 def loop(

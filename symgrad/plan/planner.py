@@ -13,7 +13,7 @@ from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.op import Op
 from symgrad.ir.region import regions
 from symgrad.ops.item import ITEM
-from symgrad.ops.loop import BLOCKS, BRANCH, LOOP, trips
+from symgrad.ops.loop import ABSENT, BLOCKS, BRANCH, LOOP, trips
 from symgrad.plan.aliases import Known, aliases
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
@@ -146,6 +146,8 @@ class _Planner:
                 self.materialised.add(node)
 
     def _stands_alone(self, node: Expr, weight: int, is_base: bool) -> bool:
+        if node.op is ABSENT:
+            return False
         if node.op.updates or node in self.targets or node in self.seam:
             return True
         if node.op is ITEM or node in self.parts:
