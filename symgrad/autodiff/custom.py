@@ -10,7 +10,7 @@ from symgrad.autodiff.loops import mirror, row, zeros_like
 from symgrad.autodiff.reverse import cotangents
 from symgrad.errors import DeclarationError
 from symgrad.ir import provenance
-from symgrad.ir.graph import substitute
+from symgrad.ir.graph import substitute, topological
 from symgrad.ir.node import Expr, literal, make
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.region import Region
@@ -39,6 +39,11 @@ def _custom_vjp(
     alive = [(out, ct) for out, ct in zip(results, cts, strict=True) if ct is not None]
     with provenance.quiet():
         back = cotangents([o for o, _ in alive], [c for _, c in alive], mirrors, leaves=True)
+    if not set(mirrors).isdisjoint(topological([g for g in back if g is not None])):
+        raise DeclarationError(
+            f"custom_jvp: the tangent that the rule of {node.attrs['title']} gives is not linear "
+            "in those that it is given, so it has no reverse mode"
+        )
     grads = iter(back)
     return [next(grads) if arg.dtype.kind == "f" else None for arg in node.args]
 

@@ -153,7 +153,7 @@ class _LoopPrinter:
     def _inside(self, inner: Printer, i: int) -> str:
         value = self.parts.rows[i]
         name = given_name(self.graph, value) or inner.namer.description(value)
-        return _simple(name or value.op.name)
+        return _simple(name or called(value))
 
     def _name(self, value: Expr, other: Expr) -> str:
         return _simple(given_name(self.graph, value) or given_name(self.graph, other) or "t")

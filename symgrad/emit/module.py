@@ -138,7 +138,7 @@ def leaf_names(leaves: Iterable[Expr], declared: Graph) -> dict[Expr, str]:
 
 
 def _context(entry: Entry, names: dict[Expr, str], numbers: set[str]) -> Context:
-    symbols = symbols_in(*[node.shape for node in entry.nodes()])
+    symbols = symbols_in(*[node.shape for node in [*entry.nodes(), *entry.inputs]])
     # the kernels of every op that could be called, and what is imported, keep their names
     kernels = {k.__name__ for node in entry.nodes() for k in node.op.prelude_of(node)}
     kernels.update(name for node in entry.nodes() for name in _imported_names(node.op))

@@ -172,11 +172,23 @@ def inherit(origins: dict[Expr, Origin], old: Expr, new: Expr) -> None:
 
 
 Record = tuple[Op, tuple[int, ...], dict[str, Any], Any]
+#: records of nodes, the outputs among them, and for states the new values that are among them
+Flat = tuple[list[Record], list[int], dict[int, int]]
 
 
-def flatten(outputs: Sequence[Expr]) -> tuple[list[Record], list[int]]:
-    """A graph as flat records, for pickling: nothing recurses over its depth."""
-    order = topological(outputs)
+def flatten(outputs: Sequence[Expr]) -> Flat:
+    """A graph as flat records, for pickling: nothing recurses over its depth, or in a circle.
+
+    A state keeps its new value, which is made of the state.
+    """
+    seen: set[Expr] = set()
+    order = topological(outputs, seen=seen)
+    new: dict[Expr, Expr] = {}
+    for node in order:  # which grows
+        cell = node.attrs.get("cell")
+        if cell is not None and cell.expression is not None:
+            new[node] = cell.expression
+            order += topological([cell.expression], seen=seen)
     index = {node: i for i, node in enumerate(order)}
     records: list[Record] = []
     for node in order:
@@ -184,20 +196,30 @@ def flatten(outputs: Sequence[Expr]) -> tuple[list[Record], list[int]]:
         kept = None
         if origin is not None and (origin.name or origin.code is not None):
             kept = (origin.scope, origin.name, origin.__getstate__()[2], None)
-        records.append((node.op, tuple([index[a] for a in node.args]), node.attrs, kept))
-    return records, [index[out] for out in outputs]
+        attrs = node.attrs
+        if attrs.get("cell") is not None:
+            attrs = attrs | {"cell": type(attrs["cell"])}
+        records.append((node.op, tuple([index[a] for a in node.args]), attrs, kept))
+    changed = {index[state]: index[value] for state, value in new.items()}
+    return records, [index[out] for out in outputs], changed
 
 
-def restore(flat: tuple[list[Record], list[int]]) -> tuple[Expr, ...]:
+def restore(flat: Flat) -> tuple[Expr, ...]:
     """The nodes of a flattened graph; those that exist already are found, not made."""
-    records, outputs = flat
+    records, outputs, changed = flat
     nodes: list[Expr] = []
     with provenance.quiet():
         for op, args, attrs, kept in records:
             below = tuple([nodes[i] for i in args])
+            if attrs.get("cell") is not None:
+                attrs = attrs | {"cell": attrs["cell"]()}
             node = identity(op, attrs, below) if op.identity else make(op, below, attrs)
             if kept is not None and node.origin is None and not node.closed:
                 node.origin = Origin()
                 node.origin.__setstate__(kept)
             nodes.append(node)
+    for state, value in changed.items():
+        cell = nodes[state].attrs["cell"]
+        if cell.expression is None:
+            cell.expression = nodes[value]
     return tuple([nodes[i] for i in outputs])

@@ -42,11 +42,11 @@ def _visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
             known[test] = literal(True)
     parts = Parts.of(made)
     values = {p: _same_in_all(arg) for p, arg in zip(parts.x, parts.xs, strict=True)}
-    told = {p.shape[0] for p, value in values.items() if p.shape and value is None}
+    told = {steps for p, value in values.items() if value is None for steps in trips(p.shape)}
     for p, value in values.items():
         if value is not None and not p.shape:
             known[p] = value
-        elif value is not None and trips(p.shape[0]) and p.shape[0] in told:
+        elif value is not None and trips(p.shape) <= told:
             known[p] = FUNCTIONS["full"](p.shape, value)  # another stack says how high it is
     if not known:
         return made

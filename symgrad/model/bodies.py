@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError, DTypeError, ExpressionUseError, ShapeError
+from symgrad.errors import (
+    CompileError,
+    DeclarationError,
+    DTypeError,
+    ExpressionUseError,
+    ShapeError,
+)
 from symgrad.ir import provenance
 from symgrad.ir.graph import substitute, topological
-from symgrad.ir.node import Expr, as_expr, literal
+from symgrad.ir.node import LITERAL, Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.recording import building, recording
-from symgrad.ir.region import bound, keep_origins
+from symgrad.ir.region import bound, keep_origins, rebuilt
 from symgrad.model import tree as trees
 from symgrad.model.derived import tracing
 from symgrad.ops.leaf import BOUND
@@ -33,6 +39,7 @@ __all__ = [
     "names_of",
     "parameter_names",
     "placed",
+    "refuse_escaped",
     "renamed",
     "require_same",
     "settled",
@@ -160,7 +167,7 @@ def leaf(value: Any, what: str) -> Expr:
 
 def carry_back(what: str, structure: Structure, result: Any) -> list[Expr]:
     """The leaves of the new carry, which has the structure of the old one."""
-    back = Structure(result)
+    back = Structure(trees.ordered(result, structure.tree))
     if not structure.fits(back):
         raise DeclarationError(
             f"{what}: the carry's structure must stay the same; it is {shown(structure)} before "
@@ -202,7 +209,7 @@ def settled(
             break
         mapping = dict(zip(own, fresh, strict=True))
         with provenance.quiet():
-            changed = substitute([*new, *outputs], mapping)
+            changed = substitute([*new, *outputs], mapping, None if attempt else _weakly)
         keep_origins(mapping)
         own, new, outputs = fresh, changed[: len(new)], changed[len(new) :]
     for i, p in enumerate(own):
@@ -211,6 +218,23 @@ def settled(
         if weak[i] and init[i].shape != p.shape:
             init[i] = FUNCTIONS["broadcast_to"](init[i], p.shape)
     return own, new, outputs
+
+
+def _weakly(node: Expr, args: tuple[Expr, ...]) -> Expr:
+    """The node on narrower arguments: numbers beside them were most likely Python's, and follow."""
+    kinds = {arg.dtype for arg in args if arg.dtype.kind == "f" and not _is_number(arg)}
+    if kinds == {np.dtype(np.float32)}:
+        args = tuple([_narrow(arg) if _is_number(arg) else arg for arg in args])
+    return rebuilt(node, args, _weakly)
+
+
+def _is_number(node: Expr) -> bool:
+    return node.op is LITERAL and not node.shape
+
+
+def _narrow(number: Expr) -> Expr:
+    wide = number.dtype == np.float64
+    return literal(number.attrs["value"].array, np.float32) if wide else number
 
 
 def renamed(
@@ -227,6 +251,23 @@ def renamed(
         changed = substitute([*new, *outputs], mapping)
     keep_origins(mapping)
     return fresh, changed[: len(new)], changed[len(new) :]
+
+
+def refuse_escaped(nodes: Iterable[Expr]) -> None:
+    """Refuse values of a body that stand outside of it.
+
+    Raises
+    ------
+    CompileError
+        That names the value.
+    """
+    for node in nodes:
+        if node.op is BOUND:
+            where = f" (declared at {node.location})" if node.location else ""
+            raise CompileError(
+                f"the value {node.attrs['name']!r} belongs to the body of a loop or branch and is "
+                f"not known outside of it; let the body return what is wanted of it{where}"
+            )
 
 
 def endless(built: set[Expr]) -> set[Expr]:

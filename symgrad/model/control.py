@@ -12,6 +12,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr, literal, make
 from symgrad.ir.region import Region, bound, close
 from symgrad.ir.size import Size, as_size
+from symgrad.model import tree as trees
 from symgrad.model.bodies import (
     Structure,
     body_of,
@@ -150,11 +151,21 @@ def _length(what: str, rows: Structure, sequences: list[Expr], length: Any) -> S
         if not e.ndim:
             raise ShapeError(f"{what}: xs{label and '.' + label} has no axis to go along")
     if length is not None:
-        return as_size(length)
+        steps = as_size(length)
+        for label, e in zip(rows.labels, sequences, strict=True):
+            if isinstance(steps, int) and isinstance(e.shape[0], int) and steps != e.shape[0]:
+                raise ShapeError(
+                    f"{what}: length={steps} and the {e.shape[0]} elements of xs"
+                    f"{label and '.' + label} {e.aval} differ"
+                )
+        return steps
     if not sequences:
         raise DeclarationError(f"{what}: without xs, it needs length=")
     sizes = [e.shape[0] for e in sequences]
     static = [size for size in sizes if isinstance(size, int)]
+    if len(set(static)) > 1:
+        shown = ", ".join([f"xs.{n} {e.aval}" for n, e in zip(rows.labels, sequences, strict=True)])
+        raise ShapeError(f"{what}: the first axes of the sequences differ: {shown}")
     return static[0] if static else sizes[0]
 
 
@@ -311,25 +322,32 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
         n for name, one in zip(names, operands, strict=True) for n in names_of(Structure(one), name)
     ]
     own = [bound(n, e.shape, e.dtype) for n, e in zip(titles, args, strict=True)]
-    results = []
+    results: list[Structure] = []
+    raw: list[Any] = []
     inside: set[Expr] = set()  # the work of a side is done there alone, whatever it is made of
     for fn in (then, otherwise):
         with body_of("cond", fn, own) as (built, declared):
-            results.append(Structure(called("cond", fn, *given.of(own))))
+            raw.append(called("cond", fn, *given.of(own)))
+        results.append(Structure(raw[-1]))
         inside |= built - set(drawn(declared))  # which are drawn whatever side is taken
-    one, other = results
+    one, other = results[0], Structure(trees.ordered(raw[1], results[0].tree))
     if not one.fits(other):
         raise DeclarationError(
             f"cond: both functions must give the same structure; got {shown(one)} and "
             f"{shown(other)}"
         )
-    a, b = ([leaf(one, "cond: result") for one in r.given] for r in results)
+    a, b = ([leaf(value, "cond: result") for value in r.given] for r in (one, other))
     if not a:
         raise DeclarationError("cond: the functions give nothing")
     for i, (p, q) in enumerate(zip(a, b, strict=True)):
         if p.dtype != q.dtype:
             dtype = np.result_type(*_kinds(one.given[i], p), *_kinds(other.given[i], q))
             a[i], b[i] = p.astype(dtype), q.astype(dtype)
+    for label, p, q in zip(one.labels, a, b, strict=True):
+        if p.aval != q.aval:
+            place = f" at {label!r}" if label else ""
+            places = [f"{e.aval}{f', declared at {e.location}' * bool(e.location)}" for e in (p, q)]
+            raise ShapeError(f"cond: one branch gives{place} {places[0]}; the other {places[1]}")
     region, captured = close(own, [*a, *b], inside)
     sides = [
         Region(region.parameters, region.outputs[: len(a)]),

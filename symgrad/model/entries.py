@@ -24,6 +24,7 @@ from symgrad.ir.provenance import Origin
 from symgrad.ir.region import everything, regions
 from symgrad.ir.size import dim, symbols_in
 from symgrad.model import tree as trees
+from symgrad.model.bodies import refuse_escaped
 from symgrad.model.function import declared_checks, label_bounds, printable, unique_names
 from symgrad.model.initial import init_entry, optimizer_entry
 from symgrad.model.passes import Job, PassRow, run
@@ -84,6 +85,7 @@ class Entries:
         self.updates = _state_updates(self.declared)
         whole = Graph({**self.declared.outputs, **{_new(s): u for s, u in self.updates.items()}})
         nodes = whole.nodes()
+        refuse_escaped(nodes)
         self.data = [n for n in nodes if n.op is INPUT]
         self.params = [n for n in nodes if n.op is PARAM]
         self.states = [n for n in nodes if n.op is STATE]

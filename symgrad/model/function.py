@@ -16,7 +16,7 @@ from symgrad.emit.module import (
     print_entry,
     runtime_source,
 )
-from symgrad.errors import CompileError, DeclarationError, SymgradError
+from symgrad.errors import CompileError, DeclarationError, DTypeError, SymgradError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.graph import Graph
 from symgrad.ir.node import Check, Expr, as_expr
@@ -24,10 +24,11 @@ from symgrad.ir.region import everything
 from symgrad.ir.size import Size
 from symgrad.model import tree as trees
 from symgrad.model.artefact import Artefact
+from symgrad.model.bodies import refuse_escaped
 from symgrad.model.passes import Job, PassRow, run
 from symgrad.model.runtime import declared_at, explained, load
 from symgrad.ops.index import index_bounds
-from symgrad.ops.leaf import BOUND, INPUT, SLOT
+from symgrad.ops.leaf import INPUT, SLOT
 from symgrad.ops.random import draws
 from symgrad.ops.sparse import SparseExpr
 from symgrad.plan.planner import plan
@@ -58,6 +59,17 @@ def require_options(target: str, style: str, debug: str | None) -> None:
         if value not in known:
             choices = ", ".join(repr(k) for k in known)
             raise CompileError(f"{name}: expected one of {choices}; got {value!r}")
+
+
+def _output(value: Any, label: str) -> Expr:
+    if isinstance(value, SparseExpr):
+        return value.node
+    if value is None:
+        raise DTypeError(
+            f"the output{f' {label}' * bool(label)} is None; leave it out, as that of a loop "
+            "that gives no result at each step"
+        )
+    return as_expr(value)
 
 
 def unique_names(leaves: Sequence[Expr]) -> None:
@@ -152,17 +164,12 @@ class Function(Artefact):
 
     def _require_inputs(self) -> None:
         known = set(self._inputs)
+        refuse_escaped([*self._inputs, *self._declared.nodes()])
         for node in self._declared.nodes():
             if node.op.identity and not node.args and "name" in node.attrs and node not in known:
                 if node.op is SLOT:
                     continue
                 where = f", declared at {node.location}" if node.location else ""
-                if node.op is BOUND:
-                    raise CompileError(
-                        f"the value {node.attrs['name']!r} belongs to the body of a loop or "
-                        "branch and is not known outside of it; let the body return what is "
-                        "wanted of it"
-                    )
                 have = ", ".join(repr(x.attrs["name"]) for x in self._inputs) or "none"
                 raise CompileError(
                     f"the outputs need the {node.op.name} {node.attrs['name']!r} ({node.aval}"
@@ -310,7 +317,7 @@ def function(
         raise DeclarationError("an input is given twice")
     unique_names(leaves)
     outs, tree = trees.flatten(outputs)
-    exprs = [o.node if isinstance(o, SparseExpr) else as_expr(o) for o in outs]
+    exprs = [_output(o, label) for o, label in zip(outs, trees.labels(tree), strict=True)]
     if name is not None and (not isinstance(name, str) or not name):
         raise DeclarationError(f"name: expected a non-empty string; got {name!r}")
     return Function(leaves, exprs, tree, style, name or "function", debug)

@@ -222,6 +222,11 @@ class Objective:
         """``scipy.optimize.Bounds`` by name: ``{"k": (0, None)}``; None is unbounded."""
         from scipy.optimize import Bounds
 
+        for name, pair in limits.items():
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise DeclarationError(
+                    f"bounds: {name!r} needs (lower, upper), where None is unbounded; got {pair!r}"
+                )
         low = {k: _limit(a, -np.inf) for k, (a, _) in limits.items()}
         high = {k: _limit(b, np.inf) for k, (_, b) in limits.items()}
         return Bounds(self._named(low, -np.inf), self._named(high, np.inf))
@@ -247,11 +252,7 @@ class Objective:
 
         made = FUNCTIONS["reshape"](self._of_vector(as_expr(expr)), (-1,))
         weights = identity(INPUT, {"name": "w", "shape": made.shape, "dtype": made.dtype})
-        used = set(everything([made]))
-        data = [
-            (x, value) for x, value in zip(self._data_leaves, self._data, strict=True) if x in used
-        ]
-        leaves, values = [x for x, _ in data], [value for _, value in data]
+        leaves, values = self._data_leaves, self._data  # all: they may decide sizes
         value_ = function([self._v, *leaves], made, name="constraint")
         slopes = function([self._v, *leaves], jacobian(made, self._v), name="constraint_jacobian")
         weighted = (made * weights).sum()
@@ -342,6 +343,15 @@ def objective(
                 "objective: the variables are inputs or parameters, or a structure of them; got "
                 f"{leaf!r}"
             )
+    if data is not None and not isinstance(data, Mapping):
+        raise DeclarationError(
+            f"objective: data is a dict of the inputs' values by name; got {data!r}"
+        )
+    if not leaves:
+        raise DeclarationError("objective: there is no variable; wrt is empty")
+    for i, leaf in enumerate(leaves):
+        if any(leaf is other for other in leaves[:i]):
+            raise DeclarationError(f"objective: the variable {leaf.name!r} is given twice")
     made = as_expr(loss)
     if made.dtype.kind != "f":
         raise DeclarationError(f"objective: expected a floating loss; got {made.aval}")

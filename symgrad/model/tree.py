@@ -8,7 +8,16 @@ from typing import Any
 from symgrad.emit.literals import quoted
 from symgrad.errors import DeclarationError
 
-__all__ = ["Tree", "flatten", "flatten_like", "labels", "restored", "source", "unflatten"]
+__all__ = [
+    "Tree",
+    "flatten",
+    "flatten_like",
+    "labels",
+    "ordered",
+    "restored",
+    "source",
+    "unflatten",
+]
 
 #: None for a leaf, else (container type, keys or None, subtrees)
 Tree = Any
@@ -62,6 +71,29 @@ def flatten_like(given: Any, tree: Tree) -> list[Any]:
     for part, below in zip(parts, trees, strict=True):
         leaves += flatten_like(part, below)
     return leaves
+
+
+def ordered(structure: Any, tree: Tree) -> Any:
+    """The structure with its dicts in the order of `tree`, where they have the same keys.
+
+    Examples
+    --------
+    >>> ordered({"b": 1, "a": 2}, flatten({"a": 0, "b": 0})[1])
+    {'a': 2, 'b': 1}
+    """
+    if tree is None:
+        return structure
+    _, keys, trees = tree
+    if keys is not None:
+        if not isinstance(structure, dict) or set(structure) != set(keys):
+            return structure
+        return {k: ordered(structure[k], below) for k, below in zip(keys, trees, strict=True)}
+    if not isinstance(structure, (list, tuple)) or len(structure) != len(trees):
+        return structure
+    parts = [ordered(part, below) for part, below in zip(structure, trees, strict=True)]
+    if isinstance(structure, list):
+        return parts
+    return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)
 
 
 def unflatten(tree: Tree, leaves: Sequence[Any]) -> Any:

@@ -114,7 +114,7 @@ def test_the_forward_part_of_a_side_runs_once() -> None:
     for wanted in ((loss, sg.grad(loss, w)), sg.grad(loss, w)):
         source = sg.function([x, w, p], wanted, style="readable").source
         assert source.count("in range(4):") == 1 and source.count("in reversed(range(4)):") == 1
-        assert source.count("np.exp(-v @ w)") + source.count("np.exp(-x @ w)") == 1
+        assert source.partition("def function")[2].count("np.exp(") == 1
         assert "np.zeros((4, 3))" not in source  # nothing stands in for what a side has not kept
 
 

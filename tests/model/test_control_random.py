@@ -9,7 +9,7 @@ import pytest
 import symgrad as sg
 
 T = 3
-SHAPES: dict[str, tuple[Any, ...]] = {"a": (), "b": (), "v": (3,), "X": ("T", 3)}
+SHAPES: dict[str, tuple[Any, ...]] = {"a": (), "b": (), "v": (3,), "X": ("T", 3), "W": (3, 3)}
 Env = list[tuple[tuple[Any, ...], Any]]
 Rng = np.random.Generator
 
@@ -58,7 +58,7 @@ def pick(rng: Rng, env: Env, shape: tuple[Any, ...] | None = None) -> tuple[Any,
 
 def plain(rng: Rng, env: Env) -> None:
     shape, a = pick(rng, env)
-    kind = rng.integers(8)
+    kind = rng.integers(10)
     b = pick(rng, env, shape if rng.random() < 0.7 else ())[1]
     if kind < 4:
         env.append((shape, [np.tanh(a * b), np.sin(a) - b * 0.5, a / (1.5 + b * b), -a][kind]))
@@ -68,6 +68,8 @@ def plain(rng: Rng, env: Env) -> None:
         env.append((shape, a[::-1]))
     elif kind == 6 and shape[:1] == (3,):
         env.append((shape[1:], a[1]))
+    elif kind > 6 and shape[-1:] == (3,):  # work that may leave a loop
+        env.append((shape, np.tanh(a @ pick(rng, env, (3, 3))[1])))
     else:
         env.append((shape, np.exp(-a * a)))
 

@@ -79,6 +79,8 @@ def data_of(name: str) -> dict[str, Any]:
         data["t"] = rng.normal(size=(6, 16))
     elif name == "attention":
         data["x"] = rng.normal(size=(2, 5, 16))
+    elif name == "lstm":
+        data = {"x": rng.normal(size=(5, 2, 8)), "target": rng.normal(size=(5, 2, 16))}
     elif name == "embedding":
         data = {"ids": rng.integers(0, 100, size=(6, 3)), "t": rng.normal(size=6)}
     elif name not in ("autoencoder", "running_mean"):
@@ -124,7 +126,7 @@ def identical(found: Any, expected: Any, where: str = "") -> None:
         assert one.tobytes() == other.tobytes(), where
 
 
-FUNCTIONS = ("hessian_vector", "rosenbrock")
+FUNCTIONS = ("hessian_vector", "rosenbrock", "root")
 
 
 @pytest.mark.parametrize("name", [n for n in MODELS if n not in FUNCTIONS])
