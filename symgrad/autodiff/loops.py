@@ -69,9 +69,9 @@ def _role(kind: str, of: Expr) -> Origin:
     return Origin(of.origin.scope if of.origin else "", role=(kind, of))
 
 
-def mirror(kind: str, of: Expr) -> Expr:
+def mirror(kind: str, of: Expr, name: str | None = None) -> Expr:
     """A parameter for the cotangent ("d") or tangent ("t") of a value of the body."""
-    made = bound(f"{kind}_{called(of)}", of.shape, of.dtype)
+    made = bound(f"{kind}_{(name or called(of)).rpartition('.')[2]}", of.shape, of.dtype)
     made.origin = _role(kind, of)
     return made
 
@@ -102,7 +102,10 @@ def _loop_vjp(node: Expr, cts: Sequence[Expr | None], needs: tuple[bool, ...]) -
     flowing = _flowing(parts, active, {i for i, ct in enumerate(cts) if ct is not None})
     if not flowing:
         return [None] * len(node.args)
-    seeds = {i: mirror("d", outputs[i]) for i in flowing}
+    seeds = {}
+    for i in flowing:
+        own = outputs[i].name or (i < len(parts.carry) and str(parts.carry[i].attrs["name"]))
+        seeds[i] = mirror("d", outputs[i], own or None)
     with provenance.quiet():
         found = cotangents([outputs[i] for i in flowing], list(seeds.values()), active, leaves=True)
     grads = dict(zip(active, found, strict=True))

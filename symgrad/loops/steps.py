@@ -7,7 +7,7 @@ from symgrad.ir.node import LITERAL, Expr, literal, make
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.region import Region, keep_origins, rebuilt, regions
 from symgrad.ops.item import ITEM
-from symgrad.ops.loop import LOOP, Parts, trips
+from symgrad.ops.loop import ABSENT, BLOCKS, LOOP, Parts, trips
 
 __all__ = ["unmasked"]
 
@@ -59,14 +59,22 @@ def _visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
 
 def _same_in_all(x: Expr) -> Expr | None:
     """The number that all elements of an array are, where the graph says so."""
-    while not (x.op is LITERAL and not x.shape):
+    while x.op is not LITERAL:
         if x.op.name in ("full", "broadcast_to") and x.args:
             x = x.args[0]
-        elif x.op is ITEM and x.args[0].op is LOOP:
-            whole, part = x.args[0], x.attrs["part"]
-            if part < whole.attrs["carries"]:
-                return None
-            x = whole.attrs["body"].outputs[part]
-        else:
+            continue
+        if x.op is not ITEM or x.args[0].op not in BLOCKS:
             return None
-    return x
+        whole, part = x.args[0], x.attrs["part"]
+        if whole.op is LOOP:
+            rows = whole.attrs["body"].outputs[whole.attrs["carries"] :]
+            part -= whole.attrs["carries"]
+            if not 0 <= part < len(rows):
+                return None
+            x = rows[part]
+            continue
+        outputs = [region.outputs[part] for _, region in regions(whole)]
+        found = [_same_in_all(out) for out in outputs if out.op is not ABSENT]
+        return found[0] if all([one is found[0] for one in found]) else None
+    array = x.attrs["value"].array
+    return literal(array.reshape(()), x.dtype) if array.size == 1 else None

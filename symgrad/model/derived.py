@@ -40,8 +40,8 @@ def _record_of(node: Expr) -> Record | None:
 
 
 def _remember(node: Expr, record: Record) -> None:
-    key = id(node)
-    _records[key] = weakref.ref(node, lambda _: _records.pop(key, None)), record
+    key, known = id(node), _records  # of its own: at exit, globals are gone first
+    known[key] = weakref.ref(node, lambda _: known.pop(key, None)), record
 
 
 def note(

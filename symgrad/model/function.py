@@ -66,8 +66,8 @@ def _output(value: Any, label: str) -> Expr:
         return value.node
     if value is None:
         raise DTypeError(
-            f"the output{f' {label}' * bool(label)} is None; leave it out, as that of a loop "
-            "that gives no result at each step"
+            f"output{f' {label}' * bool(label)}: expected an expression, an array or a number; got "
+            "None, as a loop gives that has no result at each step"
         )
     return as_expr(value)
 

@@ -199,6 +199,9 @@ def _without_unread(outputs: Sequence[Expr], mapping: dict[Expr, Expr]) -> list[
 def order_loops(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     """Loops merged, pruned, and relieved of what can be done before or after them."""
     new, done = tidy(graph)
+    if done:  # what has become a number in a body may be gone from it
+        new, fired = simplify(new, job)
+        done += fired
     return with_trails(new), done
 
 

@@ -6,6 +6,7 @@ its batching need those of the body, and are handed over by :mod:`symgrad.autodi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ __all__ = [
     "absent",
     "loop",
     "named_trips",
+    "plain_trips",
     "rules",
     "trips",
 ]
@@ -47,6 +49,11 @@ _TRIPS = "trips_"
 def trips(size: object) -> set[str]:
     """The sizes in a size, or a shape, that are known when a loop has ended."""
     return {s for s in symbols_in(size) if s.startswith(_TRIPS)}
+
+
+def plain_trips(text: str) -> str:
+    """A text about sizes in which numbers of trips are called that, for people."""
+    return re.sub(rf"\b{_TRIPS}[0-9a-f]+\b", "trips", text)
 
 
 def named_trips(node: Expr) -> Size:
@@ -139,8 +146,11 @@ class Loop(Structured):
         past = index - len(node.attrs["body"].outputs)
         if past >= 0:
             return f"{self.part_name(node, node.attrs['trails'][past])}_all"
-        name = called(node.attrs["body"].outputs[index])
-        return name if index < node.attrs["carries"] else plural(name)
+        body: Region = node.attrs["body"]
+        value = body.outputs[index]
+        if index >= node.attrs["carries"]:
+            return plural(called(value))
+        return called(value) if value.name else str(body.parameters[index].attrs["name"])
 
     def aval(
         self,

@@ -9,6 +9,9 @@ from symgrad.ir.code import Code
 from symgrad.ir.graph import Graph
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.ir.size import Size
+from symgrad.ops.item import ITEM
+from symgrad.ops.loop import BLOCKS, plain_trips
+from symgrad.viz.bodies import in_short, kind
 from symgrad.viz.formula import symbol, write
 from symgrad.viz.outline import Outline, printable, target
 
@@ -39,6 +42,8 @@ class Box:
     shape: tuple[Size, ...] | None
     tooltip: str = ""
     nodes: list[Expr] = field(default_factory=list)
+    #: it stands for a loop or branch
+    block: bool = False
     #: place of the box that this one holds the cotangent of
     beside: int | None = None
 
@@ -107,7 +112,7 @@ def diagram(graph: Graph, detail: str) -> Diagram:
     made: dict[str, int] = {}
     number = 0
     for node, formula in formulas.items():
-        if detail == "names" and node not in outline.names:
+        if detail == "names" and node not in outline.names and node.op not in BLOCKS:
             number += 1
         key = groups.get(node)
         if key is None:
@@ -139,7 +144,14 @@ def _formulas(outline: Outline) -> dict[Expr, str]:
             return Code(f"v{number}")
         return Code(printable(outline.local(node, outline.scopes[node]) or ""))
 
-    return outline.heads(write, refer, _WIDTH)
+    def text(node: Expr, args: list[Code], alone: bool = True) -> Code:
+        if node.op in BLOCKS:
+            return Code(in_short(node, args))
+        if node.op is ITEM and node.args[0].op in BLOCKS:
+            return Code(printable(node.args[0].op.part_name(node.args[0], node.attrs["part"])))
+        return write(node, args, alone)
+
+    return outline.heads(text, refer, _WIDTH, BLOCKS)
 
 
 def _operations(outline: Outline) -> dict[Expr, str]:
@@ -172,6 +184,9 @@ def _kind(outline: Outline, node: Expr) -> str:
 def _box(outline: Outline, node: Expr, formula: str, number: int, detail: str) -> Box:
     scope = outline.scopes[node]
     title = printable(outline.local(node, scope) or (f"v{number}" if detail == "names" else ""))
+    block = node.op in BLOCKS
+    if block:
+        title = kind(node)
     if not title:
         title, formula = formula, ""
     where = _place(node.location)
@@ -182,8 +197,9 @@ def _box(outline: Outline, node: Expr, formula: str, number: int, detail: str) -
         _kind(outline, node),
         scope,
         node in outline.backward,
-        node.shape,
-        f"{printable(about)} {node.aval}{where}",
+        None if block else node.shape,
+        plain_trips(f"{printable(about)} {node.aval}{where}"),
+        block=block,
     )
 
 
@@ -238,21 +254,24 @@ def _contents(nodes: list[Expr]) -> str:
 
 def _arrows(outline: Outline, place: dict[Expr, int]) -> list[Arrow]:
     """From each box to those whose formula reads it, through what is folded between."""
-    reads: dict[Expr, tuple[Expr, ...]] = {}
+    reads: dict[Expr, dict[Expr, tuple[Size, ...]]] = {}
     found: dict[tuple[int, int], Arrow] = {}
     for node in outline.order:
-        below: dict[Expr, None] = {}
+        below: dict[Expr, tuple[Size, ...]] = {}
         for arg in node.args:
-            below.update(dict.fromkeys((arg,) if arg in place else reads[arg]))
+            if arg in place:  # of what gives several arrays, the one that is read
+                below[arg] = node.shape if node.op is ITEM else arg.shape
+            else:
+                below |= reads[arg]
         if node not in place:
-            reads[node] = tuple(below)
+            reads[node] = below
             continue
         head = place[node]
-        for arg in below:
+        for arg, shape in below.items():
             tail = place[arg]
             if tail == head:
                 continue
-            arrow = Arrow(tail, head, arg.shape)
+            arrow = Arrow(tail, head, shape)
             old = found.setdefault((tail, head), arrow)
             if old.shape != arrow.shape:
                 found[tail, head] = Arrow(tail, head, None)

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterator
 
 from symgrad.ir.size import Size
+from symgrad.ops.loop import plain_trips
 from symgrad.viz.diagram import Arrow, Box, Diagram
 from symgrad.viz.outline import printable
 
@@ -68,7 +69,7 @@ def _quoted(text: str) -> str:
 
 def _shape(shape: tuple[Size, ...] | None) -> str:
     """``B×64``; nothing for a scalar."""
-    return "×".join([printable(str(size), 24) for size in shape]) if shape else ""
+    return "×".join([printable(plain_trips(str(size)), 24) for size in shape]) if shape else ""
 
 
 def _clusters(boxes: list[Box]) -> Iterator[str]:
@@ -129,9 +130,10 @@ def _label(box: Box) -> str:
         if box.kind == "group":
             lines.append(f'<FONT POINT-SIZE="10">{formula}</FONT>')
         else:
-            lines = [f"<B>{title}</B> = {formula}"]
+            joint = ":" if box.block else " ="
+            lines = [f"<B>{title}</B>{joint} {formula}"]
             if len(box.formula) > _LONG:
-                lines = [f"<B>{title}</B> =", formula]
+                lines = [f"<B>{title}</B>{joint}", formula]
     elif box.kind in ("value", "adjoint"):
         lines = [title]
     elif box.shape:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from symgrad.ir.code import Code
 from symgrad.ir.graph import Graph, users
 from symgrad.ir.node import LITERAL, Expr
+from symgrad.ir.op import Op
 from symgrad.ir.region import regions
 from symgrad.plan.names import given_name, is_backward, scope_of
 
@@ -125,15 +126,17 @@ class Outline:
         head, _, tail = name.rpartition(f"{scope}.")
         return f"{head}{tail}" if head.strip("dt") in ("", "_") and tail else name
 
-    def heads(self, write: Writer, refer: Reference, limit: int) -> dict[Expr, str]:
+    def heads(
+        self, write: Writer, refer: Reference, limit: int, apart: Collection[Op] = ()
+    ) -> dict[Expr, str]:
         """The nodes that stand alone, in order, each with the text of its right-hand side.
 
         These are leaves, outputs, what the user named, what is used more than once, and as
         many others as keep each text within `limit`. A leaf has no text.
         """
-        alone = {node for node in self.order if self._stands_alone(node)}
-        self._write(write, refer, limit, alone)
-        return self._write(write, refer, limit, alone)  # with the numbers that follow
+        alone = {node for node in self.order if node.op in apart or self._stands_alone(node)}
+        self._write(write, refer, limit, alone, apart)
+        return self._write(write, refer, limit, alone, apart)  # with the numbers that follow
 
     def _stands_alone(self, node: Expr) -> bool:
         return node in self.labels or node in self.names or is_constant(node)
@@ -145,7 +148,12 @@ class Outline:
         return node.op.flops(node) > 0 or len(text.text) > _REPEATED
 
     def _write(
-        self, write: Writer, refer: Reference, limit: int, alone: set[Expr]
+        self,
+        write: Writer,
+        refer: Reference,
+        limit: int,
+        alone: set[Expr],
+        apart: Collection[Op],
     ) -> dict[Expr, str]:
         texts: dict[Expr, Code] = {}
         found: dict[Expr, str] = {}
@@ -153,7 +161,7 @@ class Outline:
 
         def stand(node: Expr) -> None:
             alone.add(node)
-            if node not in self.names:
+            if node not in self.names and node.op not in apart:
                 numbers[node] = len(numbers) + 1
             texts[node] = refer(node, numbers.get(node))
 
@@ -171,7 +179,8 @@ class Outline:
                     if excess <= 0:
                         break
             texts[node] = text
-            if node in alone or self._worth_a_name(node, text):
+            part = any([arg.op in apart for arg in node.args])
+            if node in alone or (not part and self._worth_a_name(node, text)):
                 found[node] = "" if node.op.identity and not node.args else text.text
                 stand(node)
         return {node: found[node] for node in self.order if node in found}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgrad.errors import CompileError
 from symgrad.ir.graph import Graph
+from symgrad.ops.loop import plain_trips
 from symgrad.viz.diagram import diagram
 from symgrad.viz.dot import dot_text
 from symgrad.viz.outline import Outline
@@ -138,7 +139,7 @@ class Picture:
                 f"n{i}",
                 op=node.op.name,
                 name=outline.names.get(node),
-                shape=tuple([s if isinstance(s, int) else str(s) for s in node.shape]),
+                shape=tuple([s if isinstance(s, int) else plain_trips(str(s)) for s in node.shape]),
                 dtype=node.dtype.name,
                 scope=outline.scopes[node],
                 backward=node in outline.backward,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from symgrad.ir.graph import Graph
 from symgrad.ir.size import Size
+from symgrad.ops.loop import plain_trips
 from symgrad.viz.outline import Outline
 from symgrad.viz.work import bytes_of, evaluated, flops_of, peak
 
@@ -206,11 +207,11 @@ class Report:
 
 
 def _plain(size: Size) -> int | str:
-    return size if isinstance(size, int) else str(size)
+    return size if isinstance(size, int) else plain_trips(str(size))
 
 
 def _amount(size: Size) -> str:
-    return f"{size:,}" if isinstance(size, int) else str(size)
+    return f"{size:,}" if isinstance(size, int) else plain_trips(str(size))
 
 
 def _rules(rules: dict[str, int]) -> str:

@@ -14,7 +14,7 @@ from symgrad.ops.index import node_subscript
 from symgrad.viz.formula import number
 from symgrad.viz.outline import printable
 
-__all__ = ["ATOM", "SYMBOL", "name_latex", "plain", "write"]
+__all__ = ["ATOM", "BIG", "SYMBOL", "at", "name_latex", "plain", "write"]
 
 # How tightly a piece of mathematics binds: a big operator takes all that follows it, and
 # the elementwise product is looser than the product of matrices, which it does not commute with.

@@ -41,12 +41,12 @@ EXEMPT = {
         "it moves or selects values, and changes none; its gradient adds what it moved",
     ),
     **dict.fromkeys(
-        ["loop", "branch", "checkpoint", "custom", "implicit"],
+        ["loop", "branch", "checkpoint", "custom", "implicit", "absent"],
         "it is as accurate as what it holds",
     ),
     **dict.fromkeys(
         ["random_integers", "random_permutation", "standard_exponential", "standard_gumbel",
-         "standard_laplace", "standard_logistic", "standard_truncated_normal"],
+         "standard_laplace", "standard_logistic", "standard_truncated_normal", "keyed_draw"],
         "a draw",
     ),
     **dict.fromkeys(

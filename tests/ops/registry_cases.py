@@ -69,6 +69,7 @@ NEEDS_STATIC: dict[tuple[str, int], str] = {
 REGIONAL = {
     **dict.fromkeys(["loop", "branch", "checkpoint"], "tests/model/test_control.py"),
     **dict.fromkeys(["custom", "implicit"], "tests/model/test_custom.py"),
+    "absent": "of a side of a branch: tests/model/test_branches.py",
     "csr": "a result, of which nothing is made: tests/model/test_jacobian.py",
 }
 

@@ -264,5 +264,5 @@ def test_lengths_and_sides_that_differ_are_named() -> None:
         sg.scan(lambda c, v: (c, None), 0.0, x, length=4)
     with pytest.raises(sg.ShapeError, match=r"cond: one branch gives at 'k' \(3,\) float64"):
         sg.cond(a > 0, lambda: {"k": x}, lambda: {"k": a})
-    with pytest.raises(sg.DTypeError, match=r"the output 1 is None"):
+    with pytest.raises(sg.DTypeError, match=r"output 1: expected an expression"):
         sg.function([x], sg.scan(lambda c, v: (c + v, None), 0.0, x))
