@@ -67,7 +67,7 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         region = node.attrs[key]
         if key == "otherwise":
             printer.line("else:", indent=indent)
-        inner = printer.nested(program)
+        inner = printer.nested(program, indent if is_branch else indent - 1)
         for p, code in names_of(printer, region.parameters, args).items():
             inner.bind(p, code)
         made = {

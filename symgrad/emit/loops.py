@@ -82,7 +82,7 @@ class LoopPrinter:
         for i, c in enumerate(parts.carry):
             name = target(p, self.block.parts[i], self._name(parts.new[i], c))
             carries.append(name)
-        inner = p.nested(self.body)
+        inner = p.nested(self.body, self.indent)
         for c, name in zip(parts.carry, carries, strict=True):
             inner.bind(c, Code(name))
         for c, code in consts.items():
@@ -141,7 +141,7 @@ class LoopPrinter:
             p.line(f"for {index} in {steps}:", indent=self.indent)
             return
         program = self.block.programs["test"]
-        inner = p.nested(program)
+        inner = p.nested(program, self.indent)
         values = [Code(name) for name in carries] + list(consts.values())
         for parameter, code in zip(self.test.parameters, values, strict=True):
             inner.bind(parameter, code)
@@ -213,7 +213,7 @@ class LoopPrinter:
             source = listed
         element = f"{source}[{index}{f' + {start}' if start else ''}]"
         if once and source.isidentifier() and not trips(x.shape):
-            inner.bind(x, Code(element))
+            inner.codes[x] = Code(element)
             return
         base = safe(simple(str(x.attrs["name"])))
         name = base if base not in inner.namer.taken else inner.namer.fresh(f"{base}_{index}")

@@ -109,6 +109,8 @@ class Printer:
         self.buffers = {b: context.buffer(b.index) for b in program.buffers}
         self.wishes = self._wishes()
         self.looping = False
+        #: how far to the right what is printed will be moved
+        self.margin = 0
         #: loops inside of which it is known how often they went round
         self.counted: set[str] = set()
         #: conversion to a number of Python's -> the name of what it has given
@@ -133,9 +135,10 @@ class Printer:
 
     # ---- bodies of loops and branches
 
-    def nested(self, program: Program) -> Printer:
+    def nested(self, program: Program, indent: int) -> Printer:
         """A printer for the body of a block, whose names are apart from those around it."""
         inner = Printer(program, self.context, self.debug)
+        inner.margin = self.margin + 4 * indent
         inner.namer.taken = self.namer.taken
         inner.namer._next = self.namer._next
         inner.buffers = self.buffers
@@ -225,8 +228,10 @@ class Printer:
 
     def line(self, text: str, comment: str = "", indent: int = 1) -> None:
         text = "    " * indent + text
-        if comment and len(text) + len(comment) < _WIDTH:
-            text = f"{text.ljust(_COMMENT_COLUMN)}  # {comment}"
+        if comment:
+            commented = f"{text.ljust(_COMMENT_COLUMN)}  # {comment}"
+            if len(commented) + self.margin < _WIDTH + 4:
+                text = commented
         self.lines.append(text)
 
     def statements(self) -> list[str]:
@@ -434,7 +439,8 @@ class Printer:
 
     def wrapped(self, left: str, text: str, comment: str, indent: int, end: str = "") -> None:
         """One statement, broken at its outermost commas or operators where it is too long."""
-        if 4 * indent + len(left) + len(text) + len(end) <= _WIDTH:
+        width = _WIDTH - self.margin
+        if 4 * indent + len(left) + len(text) + len(end) <= width:
             self.line(left + text + end, comment, indent)
             return
         parts = split(text)
@@ -444,11 +450,11 @@ class Printer:
         opens = text.startswith("(") and parts[0] == "("
         if opens or text[len(parts[0]) - 1 : len(parts[0])] in "([":
             self.line(left + parts[0], comment, indent)
-            for part in filled(parts[1:-1], _WIDTH - 4 * (indent + 1)):
+            for part in filled(parts[1:-1], width - 4 * (indent + 1)):
                 self.line(part, indent=indent + 1)
             self.line(parts[-1] + end, indent=indent)
         else:
             self.line(left + "(", comment, indent)
-            for part in filled(parts, _WIDTH - 4 * (indent + 1)):
+            for part in filled(parts, width - 4 * (indent + 1)):
                 self.line(part, indent=indent + 1)
             self.line(")" + end, indent=indent)

@@ -59,6 +59,8 @@ def _before(node: Expr, done: Counter[str]) -> Expr:
         if kind[n] == "const" and not _is_trivial(n) and (n.closed or not n.op.is_view(n)):
             fixed.setdefault(n)
         elif kind[n] == "x" and n in heavy:
+            while n.op.is_view(n) and n.args[0] in heavy and not n.name:
+                n = n.args[0]  # of what is computed, a step may take its part
             rows.setdefault(n)
 
     for n in order:

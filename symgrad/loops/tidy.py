@@ -117,8 +117,12 @@ def _loop(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
     for p, arg in zip(parts.x, parts.xs, strict=True):
         fate[p] = sequences.setdefault(arg, p)
     carried = [i for i in alive if i < n and i not in fixed]
-    rows = [i for i in alive if i >= n]
     outputs = [*parts.new, *parts.y]
+    alike: dict[Expr, int] = {}
+    for i in alive:
+        if i >= n:
+            alike.setdefault(outputs[i], i)
+    rows = list(alike.values())
     mapping = {parts.carry[i]: parts.carry[i] for i in carried} | fate
     tests = [] if test is None else test.on((*parts.carry, *parts.const))
     new = substitute([outputs[i] for i in [*carried, *rows]] + tests, mapping)
@@ -149,6 +153,7 @@ def _loop(node: Expr, read: set[int], done: Counter[str]) -> Results | None:
     places = {i: place for place, i in enumerate([*carried, *rows])}
     relief = relieved(made, done)
     found = relief if relief is not None else dict(enumerate(items(made)))
+    places |= {i: places[alike[outputs[i]]] for i in alive if i >= n}
     results |= {i: found[place] for i, place in places.items()}
     if made is node and relief is None:
         return None

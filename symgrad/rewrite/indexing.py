@@ -21,6 +21,7 @@ from symgrad.rewrite.pattern import (
     getitem,
     scatter_add,
     sqrt,
+    squeeze,
     stack,
 )
 from symgrad.rewrite.rows import is_unit, places
@@ -211,3 +212,31 @@ def broadcast_in_scatter(x: Expr, rest: tuple[Expr, ...], node: Expr, run: Rewri
     """Values that are added to elements broadcast by themselves."""
     bare = unbroadcast(rest[-1], run)
     return None if bare is None else make(node.op, (x, *rest[:-1], bare), node.attrs)
+
+
+@rule(
+    "shape",
+    lambda x, v: scatter_add(x, v),
+    examples=(
+        lambda x: x.at[:, None].add(broadcast_to(x[:, None] * 2.0, (3, 1, 4))),
+        lambda x: x.at[None, 1:, :, None].add(x[0, :, None]),
+        lambda x: x.at[:].add(x * 2.0),
+        lambda x: x.at[...].add(x[0, 0]),
+    ),
+    takes_complex=True,
+)
+def new_axes_in_scatter(x: Expr, v: Expr, node: Expr, run: Rewriter) -> Expr | None:
+    """Values that are added at new axes have one element along them; at all elements: a sum."""
+    index = node.attrs["index"]
+    whole = tuple([("slice", 0, size, 1) for size in x.shape])
+    kept = tuple([part for part in index if part[0] != "new"])
+    if kept == index != whole:
+        return None
+    slots = [i for i, part in enumerate([p for p in index if p[0] != "at"]) if part[0] == "new"]
+    rank = len([part for part in index if part[0] != "at"])
+    axes = tuple([i - rank + v.ndim for i in slots if i - rank + v.ndim >= 0])
+    if axes:
+        v = squeeze(v, axes)
+    if kept != whole:
+        return make(node.op, (x, v), {"index": kept})
+    return x + v if v.shape == x.shape else x + broadcast_to(v, x.shape)

@@ -11,9 +11,12 @@ from symgrad.ir.node import Expr, make
 from symgrad.ir.op import OPS
 from symgrad.ir.size import Size
 from symgrad.rewrite.engine import Rewriter, rule
-from symgrad.rewrite.pattern import broadcast_to, concatenate, scatter_add, stack, zeros
+from symgrad.rewrite.pattern import broadcast_to, concatenate, exp, scatter_add, stack, zeros
 
 Piece = tuple[Size, Size, Expr]
+
+#: pieces of more than this are left where they are: each sum of some of them is looked at
+_MOST = 64
 
 
 @rule(
@@ -29,26 +32,58 @@ Piece = tuple[Size, Size, Expr]
 )
 def slices_that_tile(x: Expr, rest: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | None:
     """Zeros to which each slice along an axis is added once -> the slices, concatenated."""
+    return _concatenated(node, run)
+
+
+def _apart(x: Expr) -> Expr:
+    left = zeros((3, 4), x.dtype).at[:, :1].add(x[:, :1])
+    right = zeros((3, 4), x.dtype).at[:, 1:].add(x[:, 1:])
+    return (left + right) * exp(left) * exp(right)
+
+
+@rule(
+    "algebra",
+    lambda a, b: a + b,
+    only=lambda op, below: "scatter_add" in below,
+    examples=(_apart,),
+    takes_complex=True,
+)
+def sums_that_tile(a: Expr, b: Expr, node: Expr, run: Rewriter) -> Expr | None:
+    """The same of slices that have been added to zeros apart, and may be used elsewhere."""
+    return _concatenated(node, run)
+
+
+def _concatenated(node: Expr, run: Rewriter) -> Expr | None:
     pieces: list[Piece] = []
     axis = kind = None
-    below = node
-    while below.op.name == "scatter_add":
-        base, *arrays, values = below.args
-        place = _along_one_axis(below.attrs["index"], below.shape)
-        if arrays or place is None or (below is not node and run.uses(below) > 1):
+    pending = [node]
+    while pending:
+        part = pending.pop()
+        if part.op.name == "add" and all([arg.aval == node.aval for arg in part.args]):
+            pending += part.args
+            continue
+        if part.op.name == "zeros" and part.aval == node.aval:
+            continue
+        place = _along_one_axis(part.attrs["index"], part.shape) if _is_slice(part) else None
+        if place is None or run.opaque(part) or len(pieces) == _MOST:
             return None
         at, (name, start, length) = place
-        if axis not in (None, at) or kind not in (None, name) or run.opaque(below):
+        if axis not in (None, at) or kind not in (None, name):
             return None
         axis, kind = at, name
-        pieces.append((start, length, _filling(values, below)))
-        below = base
-    if below.op.name != "zeros" or axis is None or len(pieces) < 2:
+        pieces.append((start, length, _filling(part.args[-1], part)))
+        pending.append(part.args[0])
+    if axis is None or len(pieces) < 2:
         return None
     ordered = _side_by_side(pieces, node.shape[axis])
     if ordered is None:
         return None
     return (stack if kind == "at" else concatenate)(ordered, axis=axis)
+
+
+def _is_slice(part: Expr) -> bool:
+    """Whether something is added at an index without arrays."""
+    return part.op.name == "scatter_add" and len(part.args) == 2
 
 
 def _along_one_axis(

@@ -297,6 +297,13 @@ def _getitem(node: Expr, x: Array, *arrays: Array) -> Any:
 @_define("scatter_add")
 def _scatter_add(node: Expr, x: Array, *rest: Array) -> Any:
     *arrays, values = rest
+    if node.dtype.kind == "b":  # of truth values, the sum is whether one holds
+        import sympy
+
+        either = np.frompyfunc(sympy.Or, 2, 1)
+        out = np.vectorize(lambda v: sympy.true if v else sympy.false, otypes=[object])(x)
+        either.at(out, _index(node, arrays), values)
+        return out
     out = x.copy()
     np.add.at(out, _index(node, arrays), values)
     return out

@@ -172,6 +172,26 @@ def lstm(style: str) -> Compiled:
     return sg.compile(loss, outputs=hs, optimizer=sg.optim.SGD(0.1), style=style)
 
 
+def gru(style: str) -> Compiled:
+    """Gated recurrent units (Cho et al., 2014) over sequences of unequal lengths."""
+    units = 16
+    x, present = sg.input("x", ("T", "B", 8)), sg.input("present", ("T", "B"), "bool")
+    W = sg.param("W", (8, 3 * units), init=sg.init.glorot_uniform())
+    U = sg.param("U", (units, 3 * units), init=sg.init.glorot_uniform())
+
+    def cell(h: Any, step: Any) -> Any:
+        x, here = step
+        a, b = x @ W, h @ U
+        r = sg.sigmoid(a[:, :units] + b[:, :units])
+        z = sg.sigmoid(a[:, units : 2 * units] + b[:, units : 2 * units])
+        n = sg.tanh(a[:, 2 * units :] + r * b[:, 2 * units :])
+        h = sg.where(here[:, None], (1 - z) * n + z * h, h)
+        return h, None
+
+    last, _ = sg.scan(cell, sg.zeros((x.shape[1], units)), (x, present))
+    return sg.compile((last**2).mean(), outputs=last, optimizer=sg.optim.SGD(0.1), style=style)
+
+
 def root(style: str) -> Compiled:
     """Newton's method until it has converged, and the derivative of what it finds."""
     a = sg.input("a", ())
@@ -200,6 +220,7 @@ MODELS: dict[str, Callable[[str], Compiled]] = {
         running_mean,
         rosenbrock,
         lstm,
+        gru,
         root,
     )
 }

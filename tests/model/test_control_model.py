@@ -128,3 +128,32 @@ def test_pictures_and_equations_have_one_forward_loop() -> None:
     assert text.count(r"\operatorname{loop}") == 2, text
     assert r"tanh\_slopes" in text
     assert "d_w" in str(model.graph.dot())
+
+
+def test_a_masked_recurrence_joins_what_its_gates_get() -> None:
+    """The gradient of gates that are slices of one product is put together, not added up."""
+    x, here = sg.input("x", ("T", "B", 2)), sg.input("here", ("T", "B"), "bool")
+    W, U = sg.input("W", (2, 6)), sg.input("U", (3, 6))
+
+    def cell(h: Any, step: Any) -> Any:
+        v, keep = step
+        a = v @ W + h @ U
+        new = sg.sigmoid(a[:, :3]) * sg.tanh(a[:, 3:])
+        return sg.where(keep[:, None], new, h), None
+
+    h, _ = sg.scan(cell, sg.ones((x.shape[1], 3)), (x, here))
+    loss = (h**2).sum()
+    f = sg.function([x, here, W, U], (loss, sg.grad(loss, [W, U])), style="readable")
+    backward = f.source.partition("reversed")[2]
+    assert "np.concatenate" in backward
+    assert "+=" not in backward and "logical_or" not in backward
+    rng = np.random.default_rng(0)
+    at = [rng.normal(size=(4, 5, 2)), rng.random((4, 5)) < 0.6, *rng.normal(size=(2, 3, 6))]
+    at[2] = at[2][:2]
+    _, (_, slope) = f(*at)
+    for i, j in ((0, 0), (2, 5), (1, 3)):
+        moved = [[*at[:3], at[3].copy()] for _ in range(2)]
+        moved[0][3][i, j] += 1e-6
+        moved[1][3][i, j] -= 1e-6
+        wanted = (f(*moved[0])[0] - f(*moved[1])[0]) / 2e-6
+        np.testing.assert_allclose(slope[i, j], wanted, rtol=1e-6, atol=1e-8)

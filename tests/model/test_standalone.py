@@ -81,6 +81,8 @@ def data_of(name: str) -> dict[str, Any]:
         data["x"] = rng.normal(size=(2, 5, 16))
     elif name == "lstm":
         data = {"x": rng.normal(size=(5, 2, 8)), "target": rng.normal(size=(5, 2, 16))}
+    elif name == "gru":
+        data = {"x": rng.normal(size=(5, 2, 8)), "present": rng.random((5, 2)) < 0.7}
     elif name == "embedding":
         data = {"ids": rng.integers(0, 100, size=(6, 3)), "t": rng.normal(size=6)}
     elif name not in ("autoencoder", "running_mean"):
@@ -135,7 +137,7 @@ def test_every_entry_of_the_file_gives_the_same_bytes(name: str, tmp_path: Path)
     model = MODELS[name](style)
     assert isinstance(model, sg.Model)
     data = data_of(name)
-    seen = {k: v for k, v in data.items() if k in ("x", "ids")}
+    seen = {k: v for k, v in data.items() if k in ("x", "ids", "present")}
     calls = {
         "code": TRAIN.strip().replace(
             "**rng()", "**({'rng': np.random.default_rng(5)} if random else {})"
