@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.ir.node import LITERAL, Expr
+from symgrad.ops import slopes
 from symgrad.rewrite.engine import rule
 from symgrad.rewrite.pattern import (
     absolute,
@@ -23,8 +24,10 @@ from symgrad.rewrite.pattern import (
     logical_not,
     maximum,
     minimum,
+    sigmoid_slope,
     sqrt,
     square,
+    tanh_slope,
     where,
 )
 from symgrad.rewrite.scalars import conform
@@ -148,3 +151,18 @@ def cast_of_cast(x: Expr, dtype: Any, node: Expr) -> Expr | None:
     """A cast through a dtype that loses nothing -> one cast."""
     between = node.args[0].dtype
     return astype(x, dtype) if np.can_cast(x.dtype, between, "safe") else None
+
+
+# ---------------------------------------------------------------- even functions
+
+
+@rule("arithmetic", lambda x: sigmoid_slope(-x), examples=(lambda x: slopes.sigmoid_slope(-x),))
+def sigmoid_slope_of_negative(x: Expr) -> Expr:
+    """s'(-x) -> s'(x): the density of the logistic distribution is even."""
+    return slopes.sigmoid_slope(x)
+
+
+@rule("arithmetic", lambda x: tanh_slope(-x), examples=(lambda x: slopes.tanh_slope(-x),))
+def tanh_slope_of_negative(x: Expr) -> Expr:
+    """tanh'(-x) -> tanh'(x)."""
+    return slopes.tanh_slope(x)

@@ -13,7 +13,6 @@ import math
 
 from symgrad.ir.graph import rebuild
 from symgrad.ir.node import LITERAL, Expr, literal
-from symgrad.ops import slopes
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.pattern import (
     NUMBER,
@@ -24,10 +23,8 @@ from symgrad.rewrite.pattern import (
     mean,
     negative,
     reciprocal,
-    sigmoid_slope,
     sqrt,
     square,
-    tanh_slope,
     transpose,
 )
 from symgrad.rewrite.pattern import sum as sum_
@@ -157,18 +154,6 @@ def absolute_of_negative(x: Expr) -> Expr:
 def cos_of_negative(x: Expr) -> Expr:
     """cos(-x) -> cos(x)."""
     return cos(x)
-
-
-@rule("arithmetic", lambda x: sigmoid_slope(-x), examples=(lambda x: slopes.sigmoid_slope(-x),))
-def sigmoid_slope_of_negative(x: Expr) -> Expr:
-    """s'(-x) -> s'(x): the density of the logistic distribution is even."""
-    return slopes.sigmoid_slope(x)
-
-
-@rule("arithmetic", lambda x: tanh_slope(-x), examples=(lambda x: slopes.tanh_slope(-x),))
-def tanh_slope_of_negative(x: Expr) -> Expr:
-    """tanh'(-x) -> tanh'(x)."""
-    return slopes.tanh_slope(x)
 
 
 @rule(
