@@ -16,8 +16,8 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ops.called import called, plural
 from symgrad.ops.loop import LOOP, Parts, trips
+from symgrad.plan.kinds import is_run
 from symgrad.plan.names import given_name
-from symgrad.plan.planner import is_run
 from symgrad.plan.program import Block, Commit, Compute
 from symgrad.plan.scalars import is_number
 

@@ -15,12 +15,13 @@ from symgrad.ir.region import regions
 from symgrad.ops.item import ITEM
 from symgrad.ops.loop import ABSENT, BLOCKS, BRANCH, LOOP, trips
 from symgrad.plan.aliases import Known, aliases
+from symgrad.plan.kinds import is_atom, is_filled, is_run, is_stack
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
 from symgrad.plan.program import Block, Buffer, Commit, Compute, Entry, Loop, Program, Section
 from symgrad.plan.scalars import is_scalar_program
 
-__all__ = ["is_run", "plan"]
+__all__ = ["plan"]
 
 #: operations that one readable statement may nest
 _NESTED = 6
@@ -40,25 +41,6 @@ def _schedule(entry: Entry, given: set[Expr]) -> list[Expr]:
         shared = [node for node in times if times[node] > 1]
         order += topological(shared, stop=given.__contains__, seen=seen)
     return order + topological(entry.commits.values(), stop=given.__contains__, seen=seen)
-
-
-def is_atom(node: Expr) -> bool:
-    """Whether a node is written as it stands: a number, a size, a leaf."""
-    return node.op is LITERAL or node.op is SIZE or (node.op.identity and "name" in node.attrs)
-
-
-def is_run(node: Expr) -> bool:
-    """Whether a node is a run of the rows of an array, of which a loop reads one a step."""
-    if node.op.name != "getitem" or not node.attrs["index"]:
-        return False
-    first, *rest = node.attrs["index"]
-    full = [("slice", 0, size, 1) for size in node.args[0].shape[1:]]
-    return first[0] == "slice" and isinstance(first[1], int) and first[3] == 1 and rest == full
-
-
-def _is_filled(node: Expr) -> bool:
-    """Whether a node is an array full of one number, made in one call."""
-    return node.op.name in ("zeros", "ones", "full") and node.closed
 
 
 @dataclass
@@ -133,7 +115,7 @@ class _Planner:
         based = Counter(n.args[0] for n in self.order if n.op.updates and n not in self.given)
         for base, times in based.items():
             # zeros are made anew for each array that is written into them, never copied
-            if self.uses[base] == 1 or (self.uses[base] == times and _is_filled(base)):
+            if self.uses[base] == 1 or (self.uses[base] == times and is_filled(base)):
                 bases.add(base)
         for node in self.order:
             if is_atom(node) or node in self.given:
@@ -154,7 +136,7 @@ class _Planner:
             return True
         if node in self.fed and node not in self.runs:
             return True
-        if is_base and (_is_filled(node) or not self.kept) and not self._is_named(node):
+        if is_base and (is_filled(node) or not self.kept) and not self._is_named(node):
             return False  # made under the name of what updates it
         free_view = node.op.name == _TRANSPOSE and node.args[0] in self.materialised
         if free_view and node not in self.results:
@@ -234,7 +216,7 @@ class _Planner:
                 start = len(self.statements)
             scope = None if start is not None else scope_of(self.graph, node)
             if node.op in BLOCKS:
-                block, here = self._block(node)
+                block, here = self._block(node, section)
                 if here is not None and here != section and start is None:
                     section = here
                     self.statements.append(Section(*here))
@@ -286,7 +268,9 @@ class _Planner:
                     storage.shared = True
                     storage.leaves = storage.leaves or leaves
 
-    def _block(self, node: Expr) -> tuple[Block, tuple[str, bool] | None]:
+    def _block(
+        self, node: Expr, section: tuple[str, bool] | None
+    ) -> tuple[Block, tuple[str, bool] | None]:
         """A loop or branch, with a program for each of its regions; the heading above it."""
         dead = []
         for read in self._read(node.args):
@@ -310,15 +294,14 @@ class _Planner:
             for s in program.statements
             if isinstance(s, Section)
         }
+        heading = None
         if len({scope for scope, _ in headings}) == 1:  # all of it in one place: headed outside
             for program in programs.values():
                 program.statements = [s for s in program.statements if not isinstance(s, Section)]
-            backward = all([is_backward(self.graph, item) for item in parts.values()])
-            heading = (
-                next(iter(headings)) if len(headings) == 1 else (next(iter(headings))[0], backward)
-            )
-        else:
-            heading = None
+            heading = next(iter(headings))
+            if len(headings) == 2:  # both directions: that of its results, or as what is above
+                results = [is_backward(self.graph, item) for item in parts.values()]
+                heading = (heading[0], all(results)) if section != (heading[0], True) else section
         block = Block(node, tuple([parts.get(i) for i in places]), programs)
         for i, item in parts.items():
             own = self._storage_of(item)
@@ -469,16 +452,9 @@ class _Planner:
                 self.copies.add(name)
                 continue
             storage = self._storage_of(base)
-            if (storage.external and not _is_stack(base)) or id(storage) in taken:
+            if (storage.external and not is_stack(base)) or id(storage) in taken:
                 self.copies.add(name)
             taken.add(id(storage))
-
-
-def _is_stack(node: Expr) -> bool:
-    """Whether it holds what a loop gave at every step: an array made for it, at each call."""
-    if node.op is not ITEM or node.args[0].op is not LOOP:
-        return False
-    return bool(node.attrs["part"] >= node.args[0].attrs["carries"])
 
 
 _AUGMENTED = {"add", "subtract", "multiply", "divide"}

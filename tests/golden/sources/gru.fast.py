@@ -433,7 +433,6 @@ def backward(residuals, cotangent=1.0):
 
     # gradient
     d_last = np.multiply(cotangent / (16*B), t, out=b0)       # (B, 16)
-
     d_h = d_last
     d_as = b5
     d_bs = b4
@@ -463,8 +462,6 @@ def backward(residuals, cotangent=1.0):
         d_as[s] = d_a
         d_bs[s] = d_b
         d_h = d_h_2
-
-    # gradient
     d_U = hs.reshape(-1, 16).T @ d_bs.reshape(-1, 48)         # (16, 48)
     d_W = x.reshape(-1, 8).T @ d_as.reshape(-1, 48)           # (8, 48)
     return dict(zip(PARAMS, (d_W, d_U), strict=True))
@@ -534,7 +531,6 @@ def value_and_grad(params, x, present):
 
     # gradient
     d_last /= (16*B)                                          # (B, 16)
-
     d_h = d_last
     d_as = b19
     d_bs = b0
@@ -564,8 +560,6 @@ def value_and_grad(params, x, present):
         d_as[t] = d_a
         d_bs[t] = d_b
         d_h = d_h_2
-
-    # gradient
     d_U = hs.reshape(-1, 16).T @ d_bs.reshape(-1, 48)         # (16, 48)
     d_W = x.reshape(-1, 8).T @ d_as.reshape(-1, 48)           # (8, 48)
     return loss, dict(zip(PARAMS, (d_W, d_U), strict=True))
@@ -642,7 +636,6 @@ def step(params, opt_state, x, present):
 
     # gradient
     d_last /= (16*B)                                          # (B, 16)
-
     d_h = d_last
     d_as = b19
     d_bs = b0
@@ -672,8 +665,6 @@ def step(params, opt_state, x, present):
         d_as[t] = d_a
         d_bs[t] = d_b
         d_h = d_h_2
-
-    # gradient
     d_U = np.matmul(hs.reshape(-1, 16).T, d_bs.reshape(-1, 48), out=b20)  # (16, 48)
     d_W = np.matmul(x.reshape(-1, 8).T, d_as.reshape(-1, 48), out=b21)  # (8, 48)
 

@@ -278,7 +278,6 @@ def backward(residuals, cotangent=1.0):
 
     # gradient
     d_last = cotangent / (16*B) * t                           # (B, 16)
-
     d_h = d_last
     d_as = np.empty((T, B, 48))
     d_bs = np.empty((T, B, 48))
@@ -293,8 +292,6 @@ def backward(residuals, cotangent=1.0):
         d_a = np.concatenate((t_4, t_5, np.where(t_2, t_3, 0)), axis=1)  # (B, 48)
         d_as[s] = d_a
         d_bs[s] = d_b
-
-    # gradient
     d_U = hs.reshape(-1, 16).T @ d_bs.reshape(-1, 48)         # (16, 48)
     d_W = x.reshape(-1, 8).T @ d_as.reshape(-1, 48)           # (8, 48)
     return dict(zip(PARAMS, (d_W, d_U), strict=True))
@@ -348,7 +345,6 @@ def value_and_grad(params, x, present):
 
     # gradient
     d_last = h * 2 / (16*B)                                   # (B, 16)
-
     d_h = d_last
     d_as = np.empty((T, B, 48))
     d_bs = np.empty((T, B, 48))
@@ -363,8 +359,6 @@ def value_and_grad(params, x, present):
         d_a = np.concatenate((t_8, t_9, np.where(t_6, t_7, 0)), axis=1)  # (B, 48)
         d_as[t] = d_a
         d_bs[t] = d_b
-
-    # gradient
     d_U = hs.reshape(-1, 16).T @ d_bs.reshape(-1, 48)         # (16, 48)
     d_W = x.reshape(-1, 8).T @ d_as.reshape(-1, 48)           # (8, 48)
     return loss, dict(zip(PARAMS, (d_W, d_U), strict=True))
@@ -425,7 +419,6 @@ def step(params, opt_state, x, present):
 
     # gradient
     d_last = h * 2 / (16*B)                                   # (B, 16)
-
     d_h = d_last
     d_as = np.empty((T, B, 48))
     d_bs = np.empty((T, B, 48))
@@ -440,8 +433,6 @@ def step(params, opt_state, x, present):
         d_a = np.concatenate((t_8, t_9, np.where(t_6, t_7, 0)), axis=1)  # (B, 48)
         d_as[t] = d_a
         d_bs[t] = d_b
-
-    # gradient
     d_U = hs.reshape(-1, 16).T @ d_bs.reshape(-1, 48)         # (16, 48)
     d_W = x.reshape(-1, 8).T @ d_as.reshape(-1, 48)           # (8, 48)
 
