@@ -16,7 +16,7 @@ from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.region import Region, bound, keep_origins, regions
 from symgrad.ops.called import called
 from symgrad.ops.item import items
-from symgrad.ops.loop import ABSENT, BRANCH, absent, rules
+from symgrad.ops.loop import ABSENT, BRANCH, absent, in_side, rules
 
 
 def _sides(node: Expr) -> list[Region]:
@@ -41,14 +41,14 @@ def _cond_vjp(node: Expr, cts: Sequence[Expr | None], needs: tuple[bool, ...]) -
     wanted = [i for i, need in enumerate(needs[len(lead) :]) if need]
     grads: list[list[Expr | None]] = []
     sides = []
-    for side in _sides(node):
+    for key, side in regions(node):
         seeds = [mirror("d", side.outputs[i]) for i, _ in given]
         wrt = [side.parameters[i] for i in wanted]
         order = topological([side.outputs[i] for i, _ in given])
         moving = depends(order, wrt)
         alive = [(side.outputs[i], s) for (i, _), s in zip(given, seeds, strict=True)]
         alive = [(out, s) for out, s in alive if out in moving]
-        with provenance.quiet():
+        with provenance.quiet(), in_side(node, key):
             found = cotangents([o for o, _ in alive], [s for _, s in alive], wrt, leaves=True)
         grads.append(found)
         sides.append((side, seeds))

@@ -80,10 +80,12 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
             if name is not None and out in made:
                 inner.namer.names.setdefault(out, name)
         inner.statements()
+        # how often the loops of the other side went round, unless those of this one are alike
+        own = [out.shape[:1] for out in region.outputs if out.op is not ABSENT]
         counted: dict[str, None] = {}
         for name, out, item in zip(names, region.outputs, block.parts, strict=True):
             if out.op is ABSENT:
-                counted |= dict.fromkeys(sorted(trips(out.shape[:1])))
+                counted |= dict.fromkeys(sorted(trips(out.shape[:1]) - trips(tuple(own))))
                 if item in unread:
                     continue
             if name is not None and inner.code(out).text != name:

@@ -6,8 +6,11 @@ its batching need those of the body, and are handed over by :mod:`symgrad.autodi
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +35,7 @@ __all__ = [
     "Loop",
     "Parts",
     "absent",
+    "in_side",
     "loop",
     "named_trips",
     "plain_trips",
@@ -56,9 +60,29 @@ def plain_trips(text: str) -> str:
     return re.sub(rf"\b{_TRIPS}[0-9a-f]+\b", "trips", text)
 
 
+#: the branches in whose sides something is differentiated, the innermost last
+_branches: ContextVar[tuple[tuple[Expr, str], ...]] = ContextVar("_branches", default=())
+
+
+@contextmanager
+def in_side(branch: Expr, side: str) -> Iterator[None]:
+    """Loops with a test are counted apart in each side of each branch: one alone is taken."""
+    token = _branches.set((*_branches.get(), (branch, side)))
+    try:
+        yield
+    finally:
+        _branches.reset(token)
+
+
 def named_trips(node: Expr) -> Size:
-    """The name of the number of trips of a loop with a test: the same wherever it is."""
-    return dim(_TRIPS + fingerprint(node)[:12])
+    """The name of the number of trips of a loop with a test: the same wherever it is.
+
+    In a side of a branch it is that of this branch: two branches may hold loops that are alike.
+    """
+    digest = fingerprint(node)
+    for branch, side in _branches.get():
+        digest = hashlib.blake2b(f"{digest} {fingerprint(branch)} {side}".encode()).hexdigest()
+    return dim(_TRIPS + digest[:12])
 
 
 class Parts(NamedTuple):

@@ -123,3 +123,31 @@ def test_a_cheap_side_is_computed_again_in_one_branch() -> None:
     y = sg.cond(p > 0, lambda v: sg.sin(v) * v, lambda v: sg.exp(v), x)
     source = sg.function([x, p], sg.grad(y.sum(), x), style="readable").source
     assert source.count("if mask:") + source.count("if p > 0:") == 1
+
+
+def _grown(v: Any) -> Any:
+    return sg.while_loop(lambda z: z < 5, lambda z: z * 1.5 + sg.sin(z) ** 2 + 0.1, v)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_alike_loops_of_several_branches_are_counted_apart(style: str) -> None:
+    x, p, q = (sg.input(name, ()) for name in "xpq")
+    y = sg.cond(p > 0, _grown, lambda v: v * 2, x)
+    z = sg.cond(q > 0, _grown, lambda v: v * 3, x)
+    loss = y * sg.sin(z) + _grown(x)
+    alone = sg.function([x, p, q], loss)
+    f = sg.function([x, p, q], sg.grad(loss, x), style=style)
+    for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+        wanted = (alone(0.3 + 1e-6, *signs) - alone(0.3 - 1e-6, *signs)) / 2e-6
+        assert f(0.3, *signs) == pytest.approx(float(wanted), rel=1e-6)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_both_sides_may_hold_the_same_loop(style: str) -> None:
+    x, p = sg.input("x", ()), sg.input("p", ())
+    y = sg.cond(p > 0, _grown, lambda v: -_grown(v), x)
+    f = sg.function([x, p], (y, sg.grad(sg.sin(y), x)), style=style)
+    for sign in (1.0, -1.0):
+        values = [np.sin(f(0.3 + h, sign)[0]) for h in (1e-6, -1e-6)]
+        wanted = (values[0] - values[1]) / 2e-6
+        assert f(0.3, sign)[1] == pytest.approx(float(wanted), rel=1e-6)
