@@ -56,14 +56,15 @@ class LoopPrinter:
         names = names_of(self.outer, self.parts.const, self.parts.consts)
         if not self.crosses:
             return names
-        for p, code in names.items():
+        known = self.outer.converted
+        for p, arg in zip(self.parts.const, self.parts.consts, strict=True):
             if is_number(p):
-                text = converted(code.text, p.dtype)
-                if text not in self.outer.converted:
+                if arg not in known:
                     base = re.sub(r"_\d+$", "", safe(simple(str(p.attrs["name"]))))
-                    self.outer.converted[text] = name = self.outer.namer.fresh(base)
-                    self.outer.line(f"{name} = {text}", indent=self.indent)
-                names[p] = Code(self.outer.converted[text])
+                    known[arg] = self.outer.namer.fresh(base)
+                    text = converted(names[p].text, p.dtype)
+                    self.outer.line(f"{known[arg]} = {text}", indent=self.indent)
+                names[p] = Code(known[arg])
         return names
 
     def _inside(self, inner: Printer, i: int) -> str:
@@ -87,7 +88,7 @@ class LoopPrinter:
             inner.bind(c, Code(name))
         for c, code in consts.items():
             inner.bind(c, code)
-        counts = self.test is None and (parts.x or parts.y)
+        counts = self.test is None and (parts.x or parts.rows)
         index = p.index() if counts else "_"
         inner.enclosing = (*p.enclosing, index)
         self._statements(inner, index, carries)
@@ -264,7 +265,8 @@ class LoopPrinter:
             return False
         args = enumerate(block.node.args)
         reading = [i for i, arg in args if c in mentioned(self.body, [arg])]
-        return all([block.parts[i] is new for i in reading])
+        count = block.node.attrs["carries"]
+        return all([i < count and block.parts[i] is new for i in reading])
 
     def _hand_on(
         self,
@@ -290,11 +292,15 @@ class LoopPrinter:
             end = places.get(new)
             if end is None or inner.namer.names.get(new) != name or c in kept:
                 continue
+            # a loop gives its carry a value at its head, and its body may read the old one
+            at_head = isinstance(self.body.statements[end], Block)
             free: float = last.get(c, -1)
             for value, place in places.items():
                 statement = self.body.statements[place]
                 plain = getattr(statement, "how", "") in ("fresh", "into")
-                if not plain or free > place or dies(value) > end or value in inner.namer.names:
+                if dies(value) > end or (at_head and dies(value) == end):
+                    continue
+                if not plain or free > place or value in inner.namer.names:
                     continue
                 given = given_name(self.graph, value)
                 if given is not None and safe(simple(given)) == name:

@@ -113,8 +113,8 @@ class Printer:
         self.margin = 0
         #: loops inside of which it is known how often they went round
         self.counted: set[str] = set()
-        #: conversion to a number of Python's -> the name of what it has given
-        self.converted: dict[str, str] = {}
+        #: value -> the name of the number of Python's that was made of it
+        self.converted: dict[Expr, str] = {}
         #: values of all steps of a loop that are a list, for loops on Python's numbers
         self.listed: set[Expr] = set()
         #: indices of the loops around what is printed

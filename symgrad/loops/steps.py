@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.ir.graph import Graph, rebuild, substitute
+from symgrad.ir.graph import Graph, rebuild, substitute, topological
 from symgrad.ir.node import LITERAL, Expr, literal, make
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.region import Region, keep_origins, rebuilt, regions
@@ -42,7 +42,8 @@ def _visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
             known[test] = literal(True)
     parts = Parts.of(made)
     values = {p: _same_in_all(arg) for p, arg in zip(parts.x, parts.xs, strict=True)}
-    told = {steps for p, value in values.items() if value is None for steps in trips(p.shape)}
+    read = [p for p, value in values.items() if value is None and _is_read(p, made.attrs["body"])]
+    told = {steps for p in read for steps in trips(p.shape)}
     for p, value in values.items():
         if value is not None and not p.shape:
             known[p] = value
@@ -55,6 +56,27 @@ def _visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
     outputs = substitute(body.outputs, mapping, _visit)
     keep_origins(mapping)
     return make(LOOP, made.args, made.attrs | {"body": Region(body.parameters, outputs)})
+
+
+def _is_read(p: Expr, body: Region) -> bool:
+    """Whether a parameter is more than handed on to loops that do not read it themselves."""
+    for node in topological(body.outputs):
+        if not any([arg is p for arg in node.args]):
+            continue
+        inside = list(regions(node))
+        if not inside:
+            return True
+        lead = len(node.args) - len(inside[0][1].parameters)
+        for place, arg in enumerate(node.args):
+            if arg is not p:
+                continue
+            if place < lead or (node.op is LOOP and place < node.attrs["carries"]):
+                return True
+            for _, region in inside:
+                own = region.parameters
+                if place - lead < len(own) and _is_read(own[place - lead], region):
+                    return True
+    return any([out is p for out in body.outputs])
 
 
 def _same_in_all(x: Expr) -> Expr | None:
