@@ -86,7 +86,8 @@ def _equations(
         if node.op.name == "getitem" and node.args[0].op is ITEM:
             runs = blocks.runs.get((node.args[0].args[0], node.args[0].attrs["part"]))
             if runs is not None and node.attrs["index"][0][0] == "slice":
-                return runs[node.attrs["index"][0][1]]
+                start: int = node.attrs["index"][0][1]
+                return runs[start][0]
         return write(node, args, alone)
 
     texts = outline.heads(typeset, refer, _LIMIT, BLOCKS)

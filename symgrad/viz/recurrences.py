@@ -12,6 +12,7 @@ from symgrad.ir.node import LITERAL, Expr
 from symgrad.ir.region import Region, regions
 from symgrad.ir.size import Dim, Size
 from symgrad.ops.called import called
+from symgrad.ops.item import ITEM
 from symgrad.ops.loop import ABSENT, BRANCH, LOOP, Parts, trips
 from symgrad.plan.names import given_name
 from symgrad.viz.outline import Outline
@@ -69,12 +70,13 @@ class Recurrences:
         #: (result of a loop) -> what its element is called where another loop goes along it
         self.elements: dict[Expr, dict[int, Callable[[str], Code]]] = {}
         #: (loop, its result) -> all values of a carry but the last, and all but the first
-        self.runs: dict[tuple[Expr, int], tuple[Code, Code]] = {}
+        self.runs: dict[tuple[Expr, int], list[tuple[Code, Callable[[str], Code]]]] = {}
         self._names: dict[Expr, list[str]] = {}
         self._taken: set[str] = set()
         self._letters: dict[Expr, str] = {}
         self._counts: dict[str, str] = {}
         self._depth = 0
+        self._cases = 0
 
     def block(self, graph: Graph, node: Expr, args: Sequence[Code], own: dict[int, Code]) -> None:
         """Write a loop or branch whose arguments are typeset, and some of whose results named."""
@@ -153,13 +155,14 @@ class Recurrences:
         for j, (y, name) in enumerate(zip(parts.y, names[n:], strict=True)):
             way = ways.get(y, lambda at_, name=name: indexed(name, at_))
             elements[n + j] = way
-            results[n + j] = _all(way, t, steps)
+            results[n + j] = _all(way, steps)
         for j, i in enumerate(node.attrs.get("trails", ()), n + len(parts.y)):
-            late_by_one = node.attrs["reverse"] and not names[i].startswith("d_")
-            results[j] = indexed(names[i], f"1:{steps}+1" if late_by_one else f"0:{steps}")
-            late = f"2:{steps}+1" if late_by_one else f"1:{steps}"
-            early = f"1:{steps}" if late_by_one else f"0:{steps}-1"
-            self.runs[node, j] = indexed(names[i], early), indexed(names[i], late)
+            name, reverse = names[i], node.attrs["reverse"]
+            before, after, *_ = _indices(name, t, steps, reverse)
+            runs = [_way(name, of) for of in ((after, before) if reverse else (before, after))]
+            self.runs[node, j] = [(_all(way, steps), way) for way in runs]
+            late = reverse and not name.startswith("d_")
+            results[j] = indexed(name, f"1:{steps}+1" if late else f"0:{steps}")
         outs = [*new, *[elements[n + j](t) for j in range(len(parts.y))]]
         outs = [
             code if i < n or parts.y[i - n] not in ways else None  # type: ignore[misc]
@@ -190,9 +193,16 @@ class Recurrences:
 
     def _element(self, arg: Expr, code: Code, t: str) -> Code:
         """An element of what a loop goes along."""
-        if arg.op.name == "item" and arg.args[0] in self.elements:
-            return self.elements[arg.args[0]][arg.attrs["part"]](t)
-        return with_index(code, t)
+        run = arg.op.name == "getitem" and arg.args[0].op is ITEM
+        item = arg.args[0] if run else arg
+        if item.op is not ITEM:
+            return with_index(code, t)
+        place = (item.args[0], item.attrs["part"])
+        if run and place in self.runs and arg.attrs["index"][0][0] == "slice":
+            start: int = arg.attrs["index"][0][1]
+            return self.runs[place][start][1](t)
+        way = None if run else self.elements.get(place[0], {}).get(place[1])
+        return with_index(code, t) if way is None else way(t)
 
     # ---- branches
 
@@ -212,18 +222,18 @@ class Recurrences:
         lines: list[str] = []
         values: list[list[str]] = []
         self._depth += 1
-        for side in sides:
+        for key, side in regions(node):
             presets = dict(zip(side.parameters, args[len(lead) :], strict=True))
-            outs = [Code(f"?{i}", SYMBOL) for i in range(count)]
+            outs = self._of_side(side, names, key)
             made = self._body(graph, node, side.outputs, presets, outs, "")
             texts = {}
             for line in made:
                 symbol, _, text = line.partition(" &= ")
-                if symbol.startswith("?"):
-                    texts[int(symbol[1:])] = text
+                if symbol.startswith("?"):  # it stands nowhere but in its case
+                    texts[symbol] = text
                 else:
                     lines.append(line)
-            values.append([_resolved(texts[i], texts) for i in range(count)])
+            values.append([texts.get(code.text, code.text) for code in outs])
         self._depth -= 1
         for i, code in self.results[node].items():
             if not lead:
@@ -235,6 +245,19 @@ class Recurrences:
                 rf"{no} & \text{{otherwise}} \end{{cases}}"
             )
         self.lines[node] = lines
+
+    def _of_side(self, side: Region, names: Sequence[str], key: str) -> list[Code]:
+        """Symbols of what a side gives: of its own, if the side reads it as well."""
+        read = {arg for node in topological(side.outputs) for arg in node.args}
+        known: dict[Expr, Code] = {}
+        found = []
+        for name, out in zip(names, side.outputs, strict=True):
+            if out not in known:
+                self._cases += 1
+                own = name_latex(f"{name}_{key}") if out in read else f"?{self._cases}"
+                known[out] = Code(own, SYMBOL)
+            found.append(known[out])
+        return found
 
     # ---- bodies
 
@@ -251,7 +274,7 @@ class Recurrences:
         symbols = dict(presets)
         again: list[tuple[Code, Expr]] = []
         for out, code in zip(outputs, outs, strict=True):
-            if code is None:
+            if code is None or (out in symbols and symbols[out].text == code.text):
                 continue
             if out in symbols or (out.op is LITERAL and not out.shape):
                 again.append((code, out))
@@ -269,11 +292,6 @@ class Recurrences:
             text = symbols[out].text if out in symbols else write(out, []).text
             lines.append(f"{code.text} &= {text}")
         return lines
-
-
-def _resolved(text: str, texts: dict[int, str]) -> str:
-    """The text of a result of a side, those of others that it mentions put in."""
-    return re.sub(r"\?(\d+)", lambda m: _resolved(texts[int(m[1])], texts), text)
 
 
 def _sums(parts: Parts) -> dict[int, Expr]:
@@ -307,7 +325,11 @@ def _indices(
     return (lambda at_: f"{at_}+1"), (lambda at_: at_), f"{steps}+1", "1"
 
 
-def _all(way: Callable[[str], Code], t: str, steps: str) -> Code:
+def _way(name: str, of: Callable[[str], str]) -> Callable[[str], Code]:
+    return lambda at_: indexed(name, of(at_))
+
+
+def _all(way: Callable[[str], Code], steps: str) -> Code:
     """The values of all steps: ``h_{1:T}``, ``h_{0:T-1}``."""
     code = way("@").text
     index = re.search(r"@([-+]1)?\}", code)
