@@ -201,12 +201,11 @@ def print_entry(
     body: list[str] = []
     if given:
         _unpack_residuals(given, signature, context, body)
-        seed = entry.residuals[-1]
-        if seed.dtype != np.float64:  # NumPy's float64, unlike Python's float, would decide
-            name = context.leaf_names[seed]
-            body.append(f"{name} = np.{seed.dtype.name}({name})")
     elif entry.inputs:
         _check_function(entry, signature, context, bounds or {}, helpers, body)
+    if (seed := entry.typed_seed()) is not None:
+        name = context.leaf_names[seed]
+        body.append(f"{name} = np.{seed.dtype.name}({name})")
     listed = {c for s in program.statements if isinstance(s, Loop) for c in s.columns}
     for table, leaves, source in [
         ("PARAMS", entry.params, "params"),

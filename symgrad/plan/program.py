@@ -11,7 +11,7 @@ from symgrad.ir.graph import Graph
 from symgrad.ir.node import Check, Expr
 from symgrad.ir.region import everything, regions
 from symgrad.ir.size import Size
-from symgrad.ops.loop import Parts
+from symgrad.ops.loop import BLOCKS, Parts
 from symgrad.plan.scalars import is_number
 
 __all__ = ["Block", "Buffer", "Commit", "Compute", "Entry", "Loop", "Program", "Section"]
@@ -67,6 +67,24 @@ class Entry:
     #: scope -> the mathematics of what is declared in it
     equations: dict[str, str] = field(default_factory=dict)
     handed_on: set[str] = field(default_factory=set)
+
+    def typed_seed(self) -> Expr | None:
+        """The cotangent that backward is given, if a number of Python's will not do for it.
+
+        A loop indexes what it carries; and where the loss is not float64, NumPy's number has the
+        right dtype, while Python's takes that of what it meets.
+        """
+        if not self.residuals:
+            return None
+        seed = self.residuals[-1]
+        numbers = {seed}
+        for node in self.graph.nodes():
+            if any([arg in numbers for arg in node.args]):
+                if node.op in BLOCKS:
+                    return seed
+                if node.op.elementwise and not node.shape:
+                    numbers.add(node)
+        return None if seed.dtype == np.float64 else seed
 
     def nodes(self) -> list[Expr]:
         """All that the entry returns or commits, and what it is made of, bodies of loops too.

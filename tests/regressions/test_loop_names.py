@@ -130,3 +130,16 @@ def test_equations_of_loops_in_sides_and_along_carries() -> None:
     text = sg.function([a, b, x], list(sg.cond(a > 0, side, lambda: (a, b, b, a)))).latex()
     assert "?" not in text
     assert r"p_{\mathrm{then}} &= a + b" in text and r"p_{\mathrm{then}} \, a" in text
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_default_cotangent_may_be_indexed(style: str) -> None:
+    b = sg.param("b", (3,))
+    loss, _ = sg.scan(lambda h, _: ((b - h)[0], None), 0.5, length=3)
+    model = sg.compile(loss, style=style)
+    params = {"b": np.array([2.0, 1.0, 1.0])}
+    value, residuals = model.forward(params)
+    assert value == 1.5  # b - (b - (b - 1/2))
+    for cotangent, scale in (((), 1.0), ((2.0,), 2.0), ((3,), 3.0)):
+        found = model.backward(residuals, *cotangent)["b"]
+        np.testing.assert_array_equal(found, [scale, 0.0, 0.0])
