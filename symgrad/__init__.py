@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 #: public name -> module that holds it; loaded when first asked for, so that import is cheap
 _HOMES = {
     "symgrad.errors": (
+        "CheckpointError",
         "CompileError",
         "DTypeError",
         "DeclarationError",
@@ -64,6 +65,7 @@ _LAZY = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {
     "init": "symgrad.init",
     "optim": "symgrad.optim",
+    "train": "symgrad.train",
     "nn": "symgrad.nn",
     "numpy": "symgrad.numpy",
     "linalg": "symgrad.numpy.linalg",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "CheckpointError",
     "CompileError",
     "DTypeError",
     "DeclarationError",
@@ -40,6 +41,10 @@ class CompileError(SymgradError, ValueError):
 
 class NonFiniteError(SymgradError, FloatingPointError):
     """The first expression that turned NaN or infinite, found by ``debug="nan"``."""
+
+
+class CheckpointError(SymgradError, ValueError):
+    """A checkpoint that is torn, of another model, or of a run with other settings."""
 
 
 class GradientMismatch(SymgradError, AssertionError):

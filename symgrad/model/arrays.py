@@ -73,10 +73,23 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> path
                         np.lib.format.write_array(file, array, allow_pickle=False)
         else:
             _safetensors().save_file(made, str(partial))
+        _synced(partial)
         os.replace(partial, target)
+        _synced(target.parent)  # the new name too survives a loss of power
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def _synced(path: pathlib.Path) -> None:
+    """Have the system write a file, or the entries of a folder, to the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows has no handle of a folder to synchronise
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:

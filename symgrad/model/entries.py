@@ -131,7 +131,7 @@ class Entries:
         self.sources["init"], self.callables = init_entry(leaves, self.parameter_sizes())
 
     def _make_init_optimizer(self) -> None:
-        self.sources["init_optimizer"] = optimizer_entry(self.slots, self.wrt, self._wrt_is_all())
+        self.sources["init_optimizer"] = optimizer_entry(self.slots, self.wrt, self.wrt_is_all())
 
     def _job(self, entry: str, outputs: dict[str, Expr], **options: Any) -> Job:
         origins = {}
@@ -246,14 +246,14 @@ class Entries:
     def _gradient_labels(self) -> dict[str, Expr]:
         return {f"d.{x.attrs['name']}": x for x in self.wrt}
 
-    def _wrt_is_all(self) -> bool:
+    def wrt_is_all(self) -> bool:
         return len(self.wrt) == len(self.params) and all(
             a is b for a, b in zip(self.wrt, self.params, strict=True)
         )
 
     def _grads_source(self, code: Callable[[str], str]) -> str:
         texts = {x: code(f"d.{x.attrs['name']}") for x in self.wrt}
-        if texts and self._wrt_is_all():
+        if texts and self.wrt_is_all():
             inner = ", ".join(texts[x] for x in self.wrt) + ("," if len(texts) == 1 else "")
             return f"dict(zip(PARAMS, ({inner}), strict=True))"
         inner = ", ".join(f"{quoted(str(x.attrs['name']))}: {text}" for x, text in texts.items())

@@ -19,7 +19,7 @@ from symgrad.ir.node import Expr
 from symgrad.ir.size import Dim
 from symgrad.model import tree as trees
 from symgrad.model.arrays import save_arrays
-from symgrad.model.artefact import Artefact
+from symgrad.model.declared import ENTRIES, TRAINING, Declared
 from symgrad.model.entries import Entries, shown
 from symgrad.model.function import require_options
 from symgrad.model.grad import require_scalar
@@ -32,11 +32,8 @@ __all__ = ["Model", "compile"]
 Array = np.ndarray[Any, Any]
 Params = dict[str, Array]
 
-ENTRIES = ("init", "predict", "evaluate", "forward", "backward", "value_and_grad")
-TRAINING = ("init_optimizer", "step")
 
-
-class Model(Artefact):
+class Model(Declared):
     """A compiled model, made by :func:`compile`.
 
     Parameters live in a dictionary of the caller's, by name; data is passed by name. Entries
@@ -44,7 +41,7 @@ class Model(Artefact):
     """
 
     def __init__(self, made: Entries) -> None:
-        self._made = made
+        super().__init__(made)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -87,8 +84,7 @@ class Model(Artefact):
 
     def predict(self, params: Params, /, **data: Any) -> Any:
         """The outputs, in evaluation mode."""
-        if not self._made.outputs:
-            raise CompileError("the model was compiled without outputs=, so it predicts nothing")
+        self._require("predict")
         return trees.restored(self._made.tree, self._run("predict", params, data))
 
     def evaluate(self, params: Params, /, **data: Any) -> Any:
@@ -142,7 +138,7 @@ class Model(Artefact):
 
     def init_optimizer(self, params: Params) -> Params:
         """The optimiser's first state."""
-        self._require_optimizer()
+        self._require("init_optimizer")
         return self._call("init_optimizer", params)  # type: ignore[no-any-return]
 
     def step(self, params: Params, opt_state: Params, /, **data: Any) -> Any:
@@ -170,12 +166,8 @@ class Model(Artefact):
         >>> float(loss), float(params["w"])
         (1.0, 1.5)
         """
-        self._require_optimizer()
+        self._require("step")
         return self._run("step", params, data, opt_state)
-
-    def _require_optimizer(self) -> None:
-        if self._made.optimizer is None:
-            raise CompileError("the model was compiled without optimizer=, so it has no step")
 
     def check_params(self, params: Params) -> None:
         """Raise unless `params` has every parameter and state, of the right shape, and no other.

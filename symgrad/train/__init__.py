@@ -1,0 +1,20 @@
+"""Training: epochs over minibatches, validation, checkpoints, and what is called meanwhile."""
+
+from __future__ import annotations
+
+from symgrad.train.callbacks import Callback, EarlyStopping, Run, accuracy
+from symgrad.train.checkpoint import Checkpoint
+from symgrad.train.fit import Result, evaluate, fit
+from symgrad.train.history import History
+
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "History",
+    "Result",
+    "Run",
+    "accuracy",
+    "evaluate",
+    "fit",
+]

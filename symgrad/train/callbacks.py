@@ -1,0 +1,196 @@
+"""What is called while a model is trained: hooks, early stopping, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import symgrad as sg
+from symgrad import DeclarationError
+from symgrad.train.history import History
+
+__all__ = ["Callback", "EarlyStopping", "Run", "accuracy"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Run:
+    """A training run, as callbacks see it and may change it.
+
+    Attributes
+    ----------
+    model : Model
+    params, opt_state : dict of arrays
+        Changed in place by each step.
+    epoch : int
+        From 1; that which runs, or has just ended.
+    step : int
+        Steps done.
+    loss : float
+        Of the last step.
+    history : History
+        With the row of the epoch when ``on_epoch`` is called.
+    stopped : str or None
+        Why the run ends early.
+    """
+
+    model: sg.Model
+    params: dict[str, Array]
+    opt_state: dict[str, Array]
+    history: History = field(default_factory=History)
+    epoch: int = 0
+    step: int = 0
+    loss: float = float("nan")
+    stopped: str | None = None
+
+    def stop(self, reason: str) -> None:
+        """End the run after this step or epoch."""
+        self.stopped = reason
+
+
+class Callback:
+    """What is called while a model is trained; each method may be overridden.
+
+    A function of the run is a callback too: it is called after each epoch.
+    """
+
+    def on_begin(self, run: Run) -> None:
+        """Before the first step of this call of fit, also when it resumes."""
+
+    def on_step(self, run: Run) -> None:
+        """After each step."""
+
+    def on_epoch(self, run: Run) -> None:
+        """After each epoch, with its row in the history."""
+
+    def on_end(self, run: Run) -> None:
+        """After the last epoch, however the run has ended, errors excepted."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it: numbers, texts and arrays, by name."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state` gave."""
+
+
+class EarlyStopping(Callback):
+    """End the run when a column of the history has not improved for some epochs.
+
+    The parameters of the best epoch are put back. L. Prechelt, *Early stopping - but when?*
+    (1998).
+
+    Parameters
+    ----------
+    monitor : str
+        A column of the history.
+    patience : int
+        Epochs without improvement after which the run ends.
+    least : float
+        What counts as an improvement must be at least that much better.
+    mode : {"min", "max"}
+        Whether less is better, or more.
+    restore_best : bool
+
+    Examples
+    --------
+    >>> import numpy as np, symgrad as sg
+    >>> w, x = sg.param("w", ()), sg.input("x", ("B",))
+    >>> model = sg.compile(((w - x) ** 2).mean(), optimizer=sg.optim.SGD(0.5))
+    >>> stop = sg.train.EarlyStopping("loss", patience=2)
+    >>> result = sg.train.fit(model, {"x": np.ones(4)}, epochs=100, callbacks=[stop])
+    >>> result.stopped
+    'loss has not improved since epoch 2'
+    """
+
+    def __init__(
+        self,
+        monitor: str = "validation_loss",
+        patience: int = 10,
+        least: float = 0.0,
+        mode: str = "min",
+        restore_best: bool = True,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise DeclarationError(f"EarlyStopping: mode must be 'min' or 'max'; got {mode!r}")
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+            raise DeclarationError(f"EarlyStopping: patience must be above 0; got {patience!r}")
+        if not least >= 0:
+            raise DeclarationError(f"EarlyStopping: least must not be negative; got {least!r}")
+        self.monitor, self.patience, self.least, self.mode = monitor, patience, least, mode
+        self.restore_best = restore_best
+        self.best, self.best_epoch = float("inf"), 0
+        self._params: dict[str, Array] = {}
+
+    def on_epoch(self, run: Run) -> None:
+        """Compare the epoch with the best one."""
+        row = run.history[-1]
+        if self.monitor not in row:
+            raise DeclarationError(
+                f"EarlyStopping: the history has no column {self.monitor!r}; it has {list(row)}"
+            )
+        value = float(row[self.monitor]) * (1.0 if self.mode == "min" else -1.0)
+        if value < self.best - self.least:
+            self.best, self.best_epoch = value, run.epoch
+            if self.restore_best:
+                self._params = {k: v.copy() for k, v in run.params.items()}
+        elif run.epoch - self.best_epoch >= self.patience:
+            run.stop(f"{self.monitor} has not improved since epoch {self.best_epoch}")
+
+    def on_end(self, run: Run) -> None:
+        """Put the best parameters back."""
+        for name, value in self._params.items():
+            run.params[name][...] = value
+
+    def state(self) -> dict[str, Any]:
+        """The best value, its epoch, its parameters."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "params": self._params}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state` gave."""
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._params = state["params"]
+
+
+@dataclass(frozen=True)
+class AfterEpoch(Callback):
+    """A function of the run, called after each epoch."""
+
+    function: Callable[[Run], Any]
+
+    def on_epoch(self, run: Run) -> None:
+        """Call it."""
+        self.function(run)
+
+
+def accuracy(labels: str, axis: int = -1) -> Callable[[Any, dict[str, Any]], Array]:
+    """A metric: whether the largest output of each example is that of its label.
+
+    Parameters
+    ----------
+    labels : str
+        The input that holds the labels, integers or one-hot.
+    axis : int
+        Of the outputs, over the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from symgrad.train import accuracy
+    >>> accuracy("y")(np.array([[0.1, 0.9], [0.8, 0.2]]), {"y": np.array([1, 1])})
+    array([ True, False])
+    """
+
+    def metric(outputs: Any, batch: dict[str, Any]) -> Array:
+        truth = np.asarray(batch[labels])
+        guess = np.argmax(outputs, axis=axis)
+        if truth.ndim == np.ndim(outputs):
+            truth = truth.argmax(axis=axis)
+        right: Array = np.asarray(guess == truth)
+        return right
+
+    return metric

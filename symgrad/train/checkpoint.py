@@ -1,0 +1,174 @@
+"""Checkpoints: all that a run needs to go on to the same bits, in one file, whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import symgrad as sg
+from symgrad import CheckpointError, CompileError
+
+__all__ = ["Checkpoint", "forget_partial"]
+
+Array = np.ndarray[Any, Any]
+
+_FORMAT = "symgrad checkpoint"
+_VERSION = 1
+
+
+@dataclass
+class Checkpoint:
+    """The state of a run between two steps.
+
+    Parameters
+    ----------
+    params, opt_state : dict of arrays
+    model : list
+        Names, shapes and dtypes of what the model keeps: a checkpoint fits no other.
+    settings : dict
+        What decides the run's bits: the seed and how the data are cut.
+    progress : dict
+        Epoch, batch within it, step, what the epoch has added up so far, rows of the history.
+    callbacks : list of dict
+        What each callback keeps, numbers and arrays.
+    """
+
+    params: dict[str, Array]
+    opt_state: dict[str, Array]
+    model: list[Any]
+    settings: dict[str, Any]
+    progress: dict[str, Any]
+    callbacks: list[dict[str, Any]] = field(default_factory=list)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it to a temporary file, have that synchronised, and give it its name."""
+        arrays = {f"params/{k}": v for k, v in self.params.items()}
+        arrays |= {f"opt_state/{k}": v for k, v in self.opt_state.items()}
+        numbers = [
+            _without_arrays(kept, f"callbacks/{i}", arrays) for i, kept in enumerate(self.callbacks)
+        ]
+        about = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "model": self.model,
+            "settings": self.settings,
+            "progress": self.progress,
+            "callbacks": numbers,
+        }
+        text = json.dumps(about).encode("utf-8")
+        arrays["about"] = np.frombuffer(text, np.uint8)
+        target = _npz(path)
+        sg.save_arrays(target, arrays)
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Checkpoint:
+        """Read a checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is torn, or no checkpoint.
+        FileNotFoundError
+        """
+        target = _npz(path)
+        try:
+            arrays = sg.load_arrays(target)
+        except FileNotFoundError:
+            raise
+        except CompileError as error:
+            raise CheckpointError(f"{target} is torn or no checkpoint: {error}") from None
+        try:
+            about = json.loads(arrays.pop("about").tobytes())
+            if about["format"] != _FORMAT:
+                raise KeyError
+        except (KeyError, ValueError, TypeError):
+            raise CheckpointError(
+                f"{target} is no checkpoint: it holds the arrays {sorted(arrays)[:5]}"
+            ) from None
+        if about["version"] != _VERSION:
+            raise CheckpointError(
+                f"{target}: expected version {_VERSION} of a checkpoint; got {about['version']}"
+            )
+        return cls(
+            _part(arrays, "params/"),
+            _part(arrays, "opt_state/"),
+            about["model"],
+            about["settings"],
+            about["progress"],
+            [
+                _with_arrays(kept, _part(arrays, f"callbacks/{i}/"))
+                for i, kept in enumerate(about["callbacks"])
+            ],
+        )
+
+    def require(self, model: list[Any], settings: Mapping[str, Any], path: Any) -> None:
+        """Refuse to go on with another model or other settings: the bits would differ.
+
+        Raises
+        ------
+        CheckpointError
+        """
+        plain = json.loads(json.dumps(model))
+        if plain != self.model:
+            mine, its = ({str(r[0]): r[1:] for r in rows} for rows in (plain, self.model))
+            names = [k for k in {**its, **mine} if its.get(k) != mine.get(k)]
+            rows = [
+                f"{k}: {its.get(k, 'absent')} there, {mine.get(k, 'absent')} here" for k in names
+            ]
+            raise CheckpointError(
+                f"{path} is of another model; " + ("; ".join(rows[:5]) or "its order differs")
+            )
+        for name, value in json.loads(json.dumps(settings)).items():
+            if self.settings.get(name) != value:
+                raise CheckpointError(
+                    f"{path} is of a run with {name} = {self.settings.get(name)!r}; this one has "
+                    f"{value!r}. To go on from its parameters in a new run, pass params=, from "
+                    f"train.Checkpoint.load({str(path)!r}).params, and another checkpoint="
+                )
+
+
+def forget_partial(path: str | os.PathLike[str]) -> None:
+    """Remove what processes that were killed have left of a checkpoint that they were writing."""
+    target = _npz(path)
+    for partial in target.parent.glob(f".{target.name}.*.partial"):
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _npz(path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    if target.suffix != ".npz":
+        raise CheckpointError(f"checkpoint: expected a path that ends in .npz; got {str(path)!r}")
+    return target
+
+
+def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _without_arrays(kept: Any, name: str, arrays: dict[str, Array]) -> Any:
+    """What JSON holds of a structure; its arrays are put beside, and named in it."""
+    if isinstance(kept, Mapping):
+        return {k: _without_arrays(v, f"{name}/{k}", arrays) for k, v in kept.items()}
+    if isinstance(kept, np.ndarray):
+        arrays[name] = kept
+        return {"array": name.split("/", 2)[2]}
+    if isinstance(kept, np.generic):
+        return kept.item()
+    return kept
+
+
+def _with_arrays(kept: Any, arrays: Mapping[str, Array]) -> Any:
+    if not isinstance(kept, dict):
+        return kept
+    if set(kept) == {"array"}:
+        return arrays[kept["array"]]
+    return {k: _with_arrays(v, arrays) for k, v in kept.items()}

@@ -1,0 +1,332 @@
+"""``train.fit`` against loops written by hand."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symgrad as sg
+from tests.train.models import blobs, classifier, same
+
+train = sg.train
+
+
+def by_hand(
+    model: sg.Model, data: dict[str, Any], epochs: int, size: int, seed: int, random: bool
+) -> tuple[dict[str, Any], dict[str, Any], list[float]]:
+    """The documented order: permutations of [seed, epoch], draws of [seed, step, 1]."""
+    params = model.init(seed)
+    state = model.init_optimizer(params)
+    n, step, means = len(data["y"]), 0, []
+    for epoch in range(epochs):
+        order = np.random.default_rng([seed, epoch]).permutation(n)
+        total = 0.0
+        for start in range(0, n, size):
+            rows = order[start : start + size]
+            draws = {"rng": np.random.default_rng([seed, step, 1])} if random else {}
+            batch = {k: v[rows] for k, v in data.items()}
+            total += float(model.step(params, state, **batch, **draws)) * len(rows)
+            step += 1
+        means.append(total / n)
+    return params, state, means
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("size", [32, 40])
+def test_fit_is_the_loop_that_one_would_write(size: int, rate: float) -> None:
+    model, data = classifier(rate=rate), blobs()
+    result = train.fit(model, data, epochs=3, batch_size=size, seed=5)
+    params, state, means = by_hand(model, data, 3, size, 5, bool(rate))
+    assert same(result.params, params)
+    assert same(result.opt_state, state)
+    np.testing.assert_allclose(result.history["loss"], means, rtol=1e-14)
+    assert result.history["epoch"] == [1, 2, 3]
+    assert result.history["step"] == [3, 6, 9]
+    assert result.stopped is None
+
+
+def test_it_learns_and_measures() -> None:
+    model = classifier()
+    accuracy = {"accuracy": train.accuracy("y")}
+    result = train.fit(model, blobs(), epochs=60, validation=blobs(50, 1), metrics=accuracy)
+    last = result.history[-1]
+    assert last["validation_accuracy"] > 0.95
+    outputs = model.predict(result.params, x=blobs(50, 1)["x"])
+    assert last["validation_accuracy"] == np.mean(outputs.argmax(1) == blobs(50, 1)["y"])
+    loss = model.evaluate(result.params, **blobs(50, 1))
+    np.testing.assert_allclose(last["validation_loss"], loss, rtol=1e-13)
+    assert train.evaluate(model, result.params, blobs(50, 1), batch_size=7)["loss"] == (
+        pytest.approx(float(loss), rel=1e-13)
+    )
+
+
+def test_the_callers_parameters_are_trained_in_place() -> None:
+    model, data = classifier(), blobs()
+    params = model.init(3)
+    before = {k: v.copy() for k, v in params.items()}
+    result = train.fit(model, data, epochs=1, params=params)
+    assert result.params is params
+    assert not same(params, before)
+
+
+def test_no_epochs_leave_the_parameters_alone() -> None:
+    model = classifier()
+    result = train.fit(model, blobs(), epochs=0)
+    assert same(result.params, model.init(0))
+    assert len(result.history) == 0
+
+
+def test_sources_of_the_same_batches_agree(tmp_path: Path) -> None:
+    model, data = classifier(), blobs()
+    expected = train.fit(model, data, epochs=2, batch_size=24, shuffle=False).params
+    batches = [{k: v[i : i + 24] for k, v in data.items()} for i in range(0, 96, 24)]
+
+    def generator() -> Any:
+        yield from batches
+
+    def of_epoch(number: int) -> Any:
+        assert number in (0, 1)
+        return iter(batches)
+
+    for source in (batches, generator, of_epoch):
+        assert same(train.fit(model, source, epochs=2).params, expected)
+    paths = {}
+    for name, array in data.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        paths[name] = tmp_path / f"{name}.npy"
+    assert same(train.fit(model, paths, epochs=2, batch_size=24, shuffle=False).params, expected)
+    shuffled = [
+        train.fit(model, source, epochs=2, batch_size=24, seed=1).params for source in (paths, data)
+    ]
+    assert same(*shuffled)
+
+
+def test_a_fraction_is_held_out() -> None:
+    model, data = classifier(), blobs(100)
+
+    class Watch(train.Callback):
+        def on_step(self, run: train.Run) -> None:
+            assert np.isfinite(run.loss)
+
+    result = train.fit(model, data, epochs=1, validation=0.25, batch_size=25, callbacks=[Watch()])
+    assert result.history["step"] == [3]
+    assert "validation_loss" in result.history.columns
+
+
+def test_whole_batches_and_dropped_remainders() -> None:
+    model, data = classifier(), blobs(50)
+    steps = {
+        (size, rest): train.fit(model, data, epochs=1, batch_size=size, remainder=rest).history[
+            "step"
+        ]
+        for size, rest in [(None, "keep"), (32, "keep"), (32, "drop"), (100, "keep")]
+    }
+    assert steps == {
+        (None, "keep"): [1],
+        (32, "keep"): [2],
+        (32, "drop"): [1],
+        (100, "keep"): [1],
+    }
+
+
+def test_data_without_examples_goes_with_each_batch() -> None:
+    x, c = sg.input("x", ("B",)), sg.input("c", ())
+    w = sg.param("w", ())
+    model = sg.compile(((w - c * x) ** 2).mean(), optimizer=sg.optim.SGD(0.1))
+    result = train.fit(model, {"x": np.ones(8), "c": 3.0}, epochs=40, batch_size=4)
+    np.testing.assert_allclose(result.params["w"], 3.0, rtol=1e-6)
+
+
+def test_early_stopping_gives_back_the_best() -> None:
+    x, w = sg.input("x", ("B",)), sg.param("w", (), init=0.0)
+    loss = ((w - x) ** 2).mean()
+    model = sg.compile(loss, optimizer=sg.optim.SGD(0.05))
+    stop = train.EarlyStopping(patience=3)
+    kept: list[float] = []
+    result = train.fit(
+        model,
+        {"x": np.full(4, 2.0)},
+        validation={"x": np.full(4, 1.0)},
+        epochs=100,
+        callbacks=[stop, lambda run: kept.append(float(run.params["w"]))],
+    )
+    losses = result.history["validation_loss"]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 3
+    assert float(result.params["w"]) == kept[best]
+    assert result.stopped == f"validation_loss has not improved since epoch {best + 1}"
+
+
+def test_early_stopping_by_a_metric_that_should_grow() -> None:
+    stop = train.EarlyStopping("accuracy", patience=4, mode="max")
+    result = train.fit(
+        classifier(),
+        blobs(),
+        epochs=200,
+        metrics={"accuracy": train.accuracy("y")},
+        callbacks=[stop],
+    )
+    values = result.history["accuracy"]
+    assert max(values) == values[stop.best_epoch - 1] == -stop.best
+    assert len(values) == stop.best_epoch + 4
+
+
+def test_callbacks_are_called_in_order_and_may_stop() -> None:
+    calls: list[str] = []
+
+    class Log(train.Callback):
+        def on_begin(self, run: train.Run) -> None:
+            calls.append("begin")
+
+        def on_step(self, run: train.Run) -> None:
+            calls.append(f"step {run.step}")
+
+        def on_epoch(self, run: train.Run) -> None:
+            calls.append(f"epoch {run.epoch}")
+            if run.epoch == 2:
+                run.stop("enough")
+
+        def on_end(self, run: train.Run) -> None:
+            calls.append("end")
+
+    result = train.fit(classifier(), blobs(), epochs=9, batch_size=48, callbacks=[Log()])
+    assert calls == [
+        *("begin", "step 1", "step 2", "epoch 1", "step 3", "step 4", "epoch 2", "end"),
+    ]
+    assert result.stopped == "enough"
+
+
+def test_a_history_is_data_csv_and_a_picture(tmp_path: Path) -> None:
+    result = train.fit(
+        classifier(), blobs(), epochs=3, validation=0.2, metrics={"accuracy": train.accuracy("y")}
+    )
+    with result.history.to_csv(tmp_path / "h.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == result.history["loss"]
+    assert list(rows[0]) == result.history.columns
+    pytest.importorskip("matplotlib")
+    picture = result.history.plot(tmp_path / "h.svg").read_text()
+    assert "<svg" in picture
+    assert result.history.plot(tmp_path / "h.png").stat().st_size > 1000
+
+
+def test_the_bar_is_shown_when_asked_for_only(capfd: pytest.CaptureFixture[str]) -> None:
+    train.fit(classifier(), blobs(), epochs=2)
+    assert capfd.readouterr() == ("", "")
+    train.fit(classifier(), blobs(), epochs=2, progress=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "epoch 1: loss" in err
+
+
+# ---- bad input
+
+
+def refused(
+    kind: type[Exception], match: str, data: Any = None, model: Any = None, **options: Any
+) -> None:
+    model = classifier() if model is None else model
+    with pytest.raises(kind, match=match):
+        train.fit(model, blobs() if data is None else data, **({"epochs": 1} | options))
+
+
+def test_data_that_does_not_fit() -> None:
+    data = blobs()
+    refused(sg.DeclarationError, "expected a dict of arrays by the names", data["x"])
+    refused(sg.DeclarationError, "expected a dict of arrays by the names", 3)
+    refused(sg.DeclarationError, "no input of the model; its inputs are", data | {"z": data["y"]})
+    refused(
+        sg.ShapeError,
+        "as many examples in each array; got {'x': 96, 'y': 95}",
+        data | {"y": data["y"][1:]},
+    )
+    refused(sg.ShapeError, "at least one example", {k: v[:0] for k, v in data.items()})
+    refused(
+        sg.ShapeError,
+        r"expected 2 axes; got shape \(96,\)\n  declared at .*models.py",
+        data | {"x": data["x"][:, 0]},
+    )
+    refused(sg.ShapeError, r"x: expected shape", data | {"x": np.ones((96, 3))})
+    refused(sg.DTypeError, "expected int64; got float64", data | {"y": data["y"] * 1.0})
+    refused(sg.DTypeError, "expected numbers; got <U1", data | {"y": np.full(96, "a")})
+    refused(sg.CompileError, "the input 'y' is missing", {"x": data["x"]})
+    refused(
+        sg.CompileError,
+        r"y: expected 0 <= y < 3; got 7 at .*\n.*\n  in batch 1 of epoch 1",
+        data | {"y": np.full(96, 7)},
+    )
+    broken = data["x"].copy()
+    broken[70, 1] = np.nan
+    refused(sg.CompileError, r"data\['x'\]: NaN at \(70, 1\)", data | {"x": broken})
+    refused(sg.DeclarationError, "no such file", {"x": "nowhere.npy", "y": data["y"]})
+    refused(sg.DeclarationError, "an array or a .npy file", {"x": "x.csv", "y": data["y"]})
+    refused(sg.ShapeError, "rows that differ", data | {"y": [[1], [1, 2]]})
+
+
+def test_iterables_that_do_not_fit() -> None:
+    data = blobs()
+    refused(sg.ShapeError, "at least one batch", [])
+    refused(sg.ShapeError, "epoch 1 has no batch", lambda: iter([]))
+    refused(sg.DeclarationError, "batch 0 of epoch 1: expected a dict", [(data["x"], data["y"])])
+    refused(sg.DeclarationError, "expected the function to give an iterable", lambda: 3)
+    refused(
+        sg.DeclarationError,
+        "a generator gives its batches once, and epoch 2 needs them again",
+        (batch for batch in [data]),
+        epochs=2,
+    )
+    bad = data | {"x": np.full((96, 2), np.nan)}
+    refused(sg.CompileError, r"batch 1 of epoch 1, 'x': NaN at \(0, 0\)", [data, bad])
+
+
+def test_options_that_do_not_fit() -> None:
+    refused(sg.DeclarationError, "epochs: expected a whole number, at least 0; got 1.5", epochs=1.5)
+    refused(sg.DeclarationError, "batch_size: expected a whole number above 0", batch_size=0)
+    refused(sg.DeclarationError, "remainder: expected", remainder="pad")
+    refused(sg.DeclarationError, "nonfinite: expected", nonfinite="ignore")
+    refused(sg.DeclarationError, "nan: expected", nan="drop")
+    refused(sg.DeclarationError, "a fraction must lie between 0 and 1", validation=1.5)
+    refused(sg.ShapeError, "leaves nothing to validate on", validation=0.001)
+    refused(sg.DeclarationError, "held out of a dict of arrays only", [blobs()], validation=0.1)
+    refused(sg.DeclarationError, "resume=True needs the path", resume=True)
+    refused(sg.CheckpointError, "ends in .npz", checkpoint="run.pt")
+    refused(sg.CompileError, "params has no", params={})
+    refused(sg.ShapeError, "give no batch of 100", batch_size=100, remainder="drop")
+    refused(sg.DeclarationError, "no column 'validation_loss'", callbacks=[train.EarlyStopping()])
+    x, w = sg.input("x", ("B",)), sg.param("w", ())
+    refused(sg.CompileError, "without optimizer=", model=sg.compile((w * x).mean()))
+    plain = sg.compile((w * x).mean(), optimizer=sg.optim.SGD(0.1))
+    refused(sg.CompileError, "metrics need outputs", model=plain, metrics={"a": len})
+
+
+def test_batches_of_a_size_that_is_declared() -> None:
+    model = classifier(size=32)
+    refused(
+        sg.ShapeError, "declared with 32 examples, and batches have 24", model=model, batch_size=24
+    )
+    refused(sg.ShapeError, "the last batch has 4 examples", blobs(100), model=model)
+    result = train.fit(model, blobs(100), epochs=1, remainder="drop")
+    assert result.history["step"] == [3]
+
+
+def test_inputs_with_several_first_axes() -> None:
+    x, z, w = sg.input("x", ("N",)), sg.input("z", ("M",)), sg.param("w", ())
+    model = sg.compile(((w - x) ** 2).mean() + ((w - z) ** 2).mean(), optimizer=sg.optim.SGD(0.1))
+    data = {"x": np.ones(5), "z": np.full(3, 2.0)}
+    refused(sg.DeclarationError, "not known which to cut", data, model=model)
+    result = train.fit(model, data, epochs=50, batch_size=None)
+    np.testing.assert_allclose(result.params["w"], 1.5, rtol=1e-6)
+
+
+def test_missing_values_may_be_allowed() -> None:
+    x, w = sg.input("x", ("B",)), sg.param("w", ())
+    loss = sg.where(sg.isnan(x), 0.0, (w - x) ** 2).sum()
+    model = sg.compile(loss, optimizer=sg.optim.SGD(0.1))
+    data = {"x": np.array([1.0, np.nan, 1.0, 1.0])}
+    refused(sg.CompileError, r"NaN at \(1,\)", data, model=model)
+    result = train.fit(model, data, epochs=50, nan="allow")
+    np.testing.assert_allclose(result.params["w"], 1.0, rtol=1e-4)
