@@ -17,7 +17,15 @@ import numpy as np
 import symgrad as sg
 from symgrad import CompileError, DeclarationError, DTypeError, ShapeError
 
-__all__ = ["ArrayBatches", "Batch", "Batches", "StreamBatches", "batches_of", "held_out", "size_of"]
+__all__ = [
+    "ArrayBatches",
+    "Batch",
+    "Batches",
+    "StreamBatches",
+    "batches_of",
+    "counted_by",
+    "held_out",
+]
 
 Array = np.ndarray[Any, Any]
 Batch = dict[str, Any]
@@ -118,12 +126,16 @@ def _array(name: str, value: Any) -> Array:
     return array
 
 
-def size_of(batch: Mapping[str, Any], inputs: Mapping[str, sg.Expr]) -> int:
-    """How many examples a batch has; 1 where the inputs do not have a common first axis."""
-    firsts = {str(inputs[k].shape[0]): k for k in batch if k in inputs and inputs[k].ndim}
+def counted_by(names: Iterable[str], inputs: Mapping[str, sg.Expr]) -> str | None:
+    """The array whose length is the number of examples of a batch; None where none is known.
+
+    It is one whose input has the symbolic first axis that all such inputs have, or the first axis
+    that all inputs have.
+    """
+    firsts = {str(inputs[k].shape[0]): k for k in names if k in inputs and inputs[k].ndim}
     symbolic = [k for d, k in firsts.items() if not d.isdigit()]
-    names = symbolic or list(firsts.values())
-    return len(batch[names[0]]) if len(names) == 1 and np.ndim(batch[names[0]]) else 1
+    found = symbolic or list(firsts.values())
+    return found[0] if len(found) == 1 else None
 
 
 class ArrayBatches:

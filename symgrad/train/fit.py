@@ -12,7 +12,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad import CheckpointError, CompileError, DeclarationError
-from symgrad.train.batches import Batch, Batches, batches_of, held_out, size_of
+from symgrad.train.batches import Batch, Batches, batches_of, counted_by, held_out
 from symgrad.train.callbacks import AfterEpoch, Callback, Run
 from symgrad.train.checkpoint import Checkpoint, forget_partial
 from symgrad.train.history import History
@@ -212,6 +212,8 @@ class _Loop:
         self._seed, self._skip = seed, skip
         self._random = run.model.signature("step").random
         self._inputs = run.model.inputs
+        self._names: Any = None  # of the last batch, and the array that counts its examples
+        self._by: str | None = None
         self._batch = 0  # batches done of the epoch that runs
         self._total, self._weight, self._skipped, self._seconds = 0.0, 0, 0, 0.0
         self._epochs_done = 0
@@ -258,15 +260,19 @@ class _Loop:
 
     def _step(self, journal: Journal, batch: Batch) -> Any:
         run = self.run
+        place = f"batch {self._batch + 1} of epoch {run.epoch}"
         try:
-            loss = journal.step(run.step, batch)
+            loss = journal.step(run.step, batch, place)
+        except sg.NonFiniteError:
+            raise  # it tells the place of the step that caused it
         except sg.SymgradError as error:
-            place = f"batch {self._batch + 1} of epoch {run.epoch}"
             raise type(error)(f"{error}\n  in {place}") from None
         run.step += 1
         if loss is not None:
             run.loss = float(loss)
-            weight = size_of(batch, self._inputs)
+            if self._names != batch.keys():
+                self._names, self._by = batch.keys(), counted_by(batch, self._inputs)
+            weight = 1 if self._by is None else len(batch[self._by])
             self._total += run.loss * weight
             self._weight += weight
         return loss
@@ -359,6 +365,7 @@ def evaluate_batches(
     """Mean loss and metrics over all examples, in evaluation mode."""
     entries = ["evaluate", *(["predict"] if metrics else [])]
     signatures = {entry: model.signature(entry) for entry in entries}
+    inputs = model.inputs
     totals: dict[str, float] = {}
     weights: dict[str, float] = {}
 
@@ -369,7 +376,8 @@ def evaluate_batches(
         weights[name] = weights.get(name, 0.0) + weight
 
     for index, batch in enumerate(batches.epoch(0)):
-        weight = size_of(batch, model.inputs)
+        by = counted_by(batch, inputs)
+        weight = 1 if by is None else len(batch[by])
         found = {}
         for entry, signature in signatures.items():
             own = {name: batch[name] for name in signature.data if name in batch}

@@ -56,11 +56,11 @@ class Journal:
     def begin(self) -> None:
         """Keep the state as it is: whoever changes it otherwise than by a step calls this."""
         self._kept = _copied(self._state)
-        self._since: list[tuple[int, Batch]] = []
+        self._since: list[tuple[int, Batch, str]] = []
         self._held = 0
 
-    def step(self, number: int, batch: Batch) -> Any:
-        """One step of training; None if it was left out.
+    def step(self, number: int, batch: Batch, place: str) -> Any:
+        """One step of training, at a place that messages tell; None if it was left out.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class Journal:
         """
         if len(self._since) >= INTERVAL or self._held > _BYTES:
             self.begin()
-        self._since.append((number, batch))
+        self._since.append((number, batch, place))
         self._held += sum(np.asarray(value).nbytes for value in batch.values())
         loss = self._do(number, batch)
         if np.isfinite(loss):
@@ -86,26 +86,28 @@ class Journal:
         _put(self._kept, self._state)
         since, self._since = self._since, []
         result: Any = None
-        for number, batch in since:
+        for number, batch, place in since:
             before = _copied(self._state)
             result = self._do(number, batch)
             if np.isfinite(result) and _finite(self._state[0]):
-                self._since.append((number, batch))
+                self._since.append((number, batch, place))
                 continue
             _put(before, self._state)
             if not self._skip:
-                raise NonFiniteError(self._cause(number, batch, result))
+                raise NonFiniteError(self._cause(number, batch, place, result))
             self.skipped += 1
             result = None
         return result
 
-    def _cause(self, number: int, batch: Batch, loss: Any) -> str:
+    def _cause(self, number: int, batch: Batch, place: str, loss: Any) -> str:
         what = (
             f"the loss is {float(loss)}"
             if not np.isfinite(loss)
             else "a parameter's new value is not finite"
         )
-        head = f"step {number + 1}: {what}; the parameters are left as they were before it."
+        head = (
+            f"step {number + 1}, {place}: {what}; the parameters are left as they were before it."
+        )
         for name, value in batch.items():
             bad = _first_bad(value)
             if bad is not None:
