@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from symgrad.autodiff.residuals import residuals
 from symgrad.emit.equations import equations
 from symgrad.emit.literals import quoted
@@ -19,7 +17,6 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.config import config
 from symgrad.ir.graph import Graph, topological
 from symgrad.ir.node import Expr, as_expr, identity, make
-from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import everything, regions
 from symgrad.ir.size import dim, symbols_in
@@ -27,8 +24,9 @@ from symgrad.model import tree as trees
 from symgrad.model.bodies import refuse_escaped
 from symgrad.model.function import declared_checks, label_bounds, printable, unique_names
 from symgrad.model.initial import init_entry, optimizer_entry
+from symgrad.model.optimizing import Optimizing
 from symgrad.model.passes import Job, PassRow, run
-from symgrad.ops.leaf import COPY, INPUT, PARAM, SLOT, STATE
+from symgrad.ops.leaf import COPY, INPUT, PARAM, STATE
 from symgrad.ops.loop import BRANCH, trips
 from symgrad.ops.random import draws
 from symgrad.plan.names import given_name
@@ -91,7 +89,8 @@ class Entries:
         self.states = [n for n in nodes if n.op is STATE]
         unique_names([*self.data, *self.params, *self.states])
         self.wrt = list(self.params if wrt is None else wrt)
-        self.slots, self.step_count = self._declare_slots()
+        self.optimizing = None if optimizer is None else Optimizing(optimizer, self.wrt)
+        self.slots = [] if self.optimizing is None else self.optimizing.slots
         self.names = leaf_names([*self.data, *self.params, *self.states, *self.slots], whole)
         self.draws = draws(whole)
         self.checks = declared_checks(whole)
@@ -131,7 +130,8 @@ class Entries:
         self.sources["init"], self.callables = init_entry(leaves, self.parameter_sizes())
 
     def _make_init_optimizer(self) -> None:
-        self.sources["init_optimizer"] = optimizer_entry(self.slots, self.wrt, self.wrt_is_all())
+        assert self.optimizing is not None
+        self.sources["init_optimizer"] = optimizer_entry(self.optimizing, self.params)
 
     def _job(self, entry: str, outputs: dict[str, Expr], **options: Any) -> Job:
         origins = {}
@@ -167,10 +167,10 @@ class Entries:
             list(data),
             self.params,
             self.states,
-            self.slots if name == "step" else [],
+            self._slots_of(commits or {}),
             commits or {},
             seam=list(seam),
-            groups=self._groups() if commits else [],
+            groups=self.optimizing.groups(commits or {}) if self.optimizing else [],
             checks=self.checks,
             draws=self.draws,
             equations=self.equations,
@@ -325,26 +325,24 @@ class Entries:
 
     # ---- the training step
 
-    def _declare_slots(self) -> tuple[list[Expr], Expr | None]:
-        if self.optimizer is None:
-            return [], None
-        count = _slot("steps", "", (), np.dtype(np.int64), 0)
-        slots = [count]
-        for name, first in self.optimizer.slots().items():
-            for p in self.wrt:
-                slots.append(_slot(name, str(p.attrs["name"]), p.shape, p.dtype, first))
-        return slots, count
+    def _slots_of(self, commits: dict[Expr, Expr]) -> list[Expr]:
+        """The slots of every kind of which a step reads or writes one."""
+        used = {*commits, *topological(list(commits.values()))}
+        kinds = {s.attrs["slot"] for s in self.slots if s in used}
+        return [s for s in self.slots if s.attrs["slot"] in kinds]
 
     def _make_step(self) -> None:
-        labels = self._gradient_labels()
+        optimizing = self.optimizing
+        assert optimizing is not None
+        labels = {f"d.{x.attrs['name']}": x for x in optimizing.trained}
         commits: dict[str, Expr] = {}
 
         def finish(graph: Graph) -> Graph:
             made = set(map(_new, self.updates))
             outputs = {k: v for k, v in graph.outputs.items() if k not in made}
             updates = {k: v for k, v in graph.outputs.items() if k in made}
-            grads = {x: outputs[f"d.{x.attrs['name']}"] for x in self.wrt}
-            for leaf, new in self._optimizer_updates(grads).items():
+            grads = {x: outputs[label] for label, x in labels.items()}
+            for leaf, new in optimizing.updates(grads).items():
                 commits[_new(leaf)] = leaf
                 updates[_new(leaf)] = new
             return Graph({**outputs, **updates}, graph.origins)
@@ -364,32 +362,6 @@ class Entries:
             [made[label] for label in reversed(labels)],
         )
 
-    def _groups(self) -> list[list[Expr]]:
-        """The slots of each parameter and the parameter: what its update writes."""
-        found = []
-        for p in self.wrt:
-            name = str(p.attrs["name"])
-            own = [s for s in self.slots if s.attrs["name"] == f"{s.attrs['slot']}.{name}"]
-            found.append([*own, p])
-        return found
-
-    def _optimizer_updates(self, grads: dict[Expr, Expr]) -> dict[Expr, Expr]:
-        count = self.step_count
-        assert count is not None
-        step = count + 1
-        slots = {(s.attrs["slot"], s.attrs["name"].partition(".")[2]): s for s in self.slots}
-        new: dict[Expr, Expr] = {count: step}
-        for p, g in grads.items():
-            own = {n: slots[n, str(p.attrs["name"])] for n in self.optimizer.slots()}
-            value, changed = self.optimizer.update(p, g, own, step)
-            for n, slot in own.items():
-                new[slot] = changed[n]
-            new[p] = value
-        return {
-            leaf: value if value.dtype == leaf.dtype else FUNCTIONS["astype"](value, leaf.dtype)
-            for leaf, value in new.items()
-        }
-
 
 def _new(leaf: Expr) -> str:
     """The label of a leaf's new value: a slot of one parameter may be named as another is."""
@@ -407,13 +379,6 @@ def _apart(outputs: dict[str, Expr], commits: dict[str, Expr]) -> dict[str, Expr
         same = base not in changed or commits.get(label) is node
         found[label] = node if same else make(COPY, (node,), {})
     return found
-
-
-def _slot(name: str, owner: str, shape: Any, dtype: Any, first: float) -> Expr:
-    full = f"{name}.{owner}" if owner else name
-    return identity(
-        SLOT, {"name": full, "shape": shape, "dtype": dtype, "init": first, "slot": name}
-    )
 
 
 def shown(leaf: Expr) -> str:

@@ -13,6 +13,7 @@ from symgrad.errors import CompileError, DeclarationError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr
 from symgrad.ir.size import Dim
+from symgrad.model.optimizing import Optimizing
 
 __all__ = ["init_entry", "optimizer_entry"]
 
@@ -124,27 +125,39 @@ def _drawn(leaf: Expr, value: Any, found: EntrySource, callables: dict[str, Any]
     return f"_called({quoted(name)}, {function}, rng, {shape}, {dtype})"
 
 
-def optimizer_entry(slots: Sequence[Expr], params: Sequence[Expr], every: bool) -> EntrySource:
-    """``init_optimizer(params)``: the optimiser's first state.
-
-    `every` says that all parameters have slots, and not only some.
-    """
+def optimizer_entry(optimizing: Optimizing, params: Sequence[Expr]) -> EntrySource:
+    """``init_optimizer(params)``: the optimiser's first state; `params` are all the model's."""
     found = EntrySource("init_optimizer")
-    names = ", ".join(quoted(str(p.attrs["name"])) for p in params)
-    over = "PARAMS" if every else f"({names},)"
-    first: dict[str, Expr] = {}
-    for slot in slots:
-        first.setdefault(str(slot.attrs["slot"]), slot)
+    numbers: list[str] = []
+    arrays: dict[tuple[str, str], list[Expr]] = {}
+    for slot in optimizing.slots:
+        kind, first, owner = str(slot.attrs["slot"]), slot.attrs["init"], optimizing.owner.get(slot)
+        if owner is None:
+            value = scalar_source(first, slot.dtype, plain=False).text
+            numbers.append(f"{quoted(str(slot.attrs['name']))}: np.array({value})")
+        else:
+            arrays.setdefault((kind, _first(first)), []).append(owner)
     lines = [
         "def init_optimizer(params):",
         '    """The first state of the optimiser: a dictionary of arrays."""',
-        '    opt_state = {"steps": np.array(0)}',
+        f"    opt_state = {{{', '.join(numbers)}}}",
     ]
-    for name, slot in first.items():
-        if name == "steps":
-            continue
-        value = slot.attrs["init"]
-        made = "np.zeros_like(params[k])" if value == 0 else f"np.full_like(params[k], {value!r})"
-        lines.append(f'    opt_state |= {{f"{name}.{{k}}": {made} for k in {over}}}')
+    for (kind, made), owners in arrays.items():
+        names = ", ".join(quoted(str(p.attrs["name"])) for p in owners)
+        over = "PARAMS" if _same(owners, params) else f"({names},)"
+        lines.append(f'    opt_state |= {{f"{kind}.{{k}}": {made} for k in {over}}}')
     found.text = "\n".join([*lines, "    return opt_state"]) + "\n"
     return found
+
+
+def _first(value: Any) -> str:
+    """The first value of a slot beside the parameter ``params[k]``."""
+    if value is None:
+        return "np.array(params[k])"
+    if value == 0:
+        return "np.zeros_like(params[k])"
+    return f"np.full_like(params[k], {value!r})"
+
+
+def _same(some: Sequence[Expr], others: Sequence[Expr]) -> bool:
+    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
