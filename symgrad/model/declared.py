@@ -95,7 +95,8 @@ class Declared(Artefact):
         Parameters
         ----------
         **changes
-            ``optimizer``, ``style`` or ``debug``, as :func:`compile` takes them.
+            ``outputs``, ``optimizer``, ``wrt``, ``style``, ``debug`` or ``watch``, as
+            :func:`compile` takes them.
 
         Examples
         --------
@@ -114,6 +115,7 @@ class Declared(Artefact):
             "wrt": None if made.wrt_is_all() else made.wrt,
             "style": made.style,
             "debug": made.debug,
+            "watch": made.watching,
         }
         for name in changes:
             if name not in options:

@@ -26,6 +26,7 @@ from symgrad.model.function import declared_checks, label_bounds, printable, uni
 from symgrad.model.initial import init_entry, optimizer_entry
 from symgrad.model.optimizing import Optimizing
 from symgrad.model.passes import Job, PassRow, run
+from symgrad.model.watching import Watching
 from symgrad.ops.leaf import COPY, INPUT, PARAM, STATE
 from symgrad.ops.loop import BRANCH, trips
 from symgrad.ops.random import draws
@@ -66,6 +67,7 @@ class Entries:
         wrt: Sequence[Expr] | None,
         style: str,
         debug: str | None,
+        watch: Any = None,
     ) -> None:
         self.style = style
         self.debug = debug
@@ -82,9 +84,13 @@ class Entries:
         self.declared = Graph({"loss": loss, **self.outputs})
         self.updates = _state_updates(self.declared)
         whole = Graph({**self.declared.outputs, **{_new(s): u for s, u in self.updates.items()}})
+        self.params = [n for n in whole.nodes() if n.op is PARAM]
+        self.watching = Watching.of(watch, loss, self.params)
+        if self.watching is not None:
+            whole = Graph({**whole.outputs, **self.watching.outputs})
         nodes = whole.nodes()
         refuse_escaped(nodes)
-        self.data = [n for n in nodes if n.op is INPUT]
+        self.data = [n for n in nodes if n.op is INPUT and not self._is_made(n)]
         self.params = [n for n in nodes if n.op is PARAM]
         self.states = [n for n in nodes if n.op is STATE]
         unique_names([*self.data, *self.params, *self.states])
@@ -104,6 +110,10 @@ class Entries:
         self.signatures: dict[str, list[str]] = {}
         self.random: set[str] = set()
         self._lock = threading.RLock()
+
+    def _is_made(self, leaf: Expr) -> bool:
+        """Whether it stands for what a step makes, and is no data."""
+        return self.watching is not None and self.watching.stands_in(leaf)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -221,6 +231,8 @@ class Entries:
 
     def _returned(self, name: str) -> str:
         loss = f"loss {self.declared.outputs['loss'].aval}"
+        if name == "step" and self.watching is not None:
+            return f"{loss}, and what is watched"
         if name == "predict":
             outputs = ", ".join(str(o.aval) for o in self.outputs.values())
             return outputs if len(outputs) < 80 else "outputs, as declared"
@@ -342,12 +354,20 @@ class Entries:
             outputs = {k: v for k, v in graph.outputs.items() if k not in made}
             updates = {k: v for k, v in graph.outputs.items() if k in made}
             grads = {x: outputs[label] for label, x in labels.items()}
-            for leaf, new in optimizing.updates(grads).items():
+            values = optimizing.updates(grads)
+            for leaf, new in values.items():
                 commits[_new(leaf)] = leaf
                 updates[_new(leaf)] = new
+            if self.watching is not None:
+                outputs |= self.watching.settled(
+                    {k: outputs[k] for k in self.watching.outputs},
+                    {str(x.attrs["name"]): g for x, g in grads.items()},
+                    {str(x.attrs["name"]): (x, values[x]) for x in self.params if x in values},
+                )
             return Graph({**outputs, **updates}, graph.origins)
 
-        outputs = {"loss": self.declared.outputs["loss"]}
+        watched = {} if self.watching is None else self.watching.outputs
+        outputs = {"loss": self.declared.outputs["loss"], **watched}
         for state, new in self.updates.items():
             commits[_new(state)] = state
             outputs[_new(state)] = new
@@ -355,12 +375,20 @@ class Entries:
         made = _apart(job.graph.outputs, commits)
         self._make(
             "step",
-            Graph({"loss": made["loss"]}, job.graph.origins),
+            Graph({k: made[k] for k in ["loss", *watched]}, job.graph.origins),
             "One training step: params and opt_state are updated in place; returns the loss.",
-            lambda code: code("loss"),
+            self._step_returns,
             {leaf: made[label] for label, leaf in commits.items()},
             [made[label] for label in reversed(labels)],
         )
+
+    def _step_returns(self, code: Callable[[str], str]) -> str:
+        if self.watching is None:
+            return code("loss")
+        loss = code("loss")
+        labels = zip(self.watching.names, self.watching.outputs, strict=True)
+        items = [f"        {quoted(name)}: {code(label)},\n" for name, label in labels]
+        return f"{loss}, {{\n{''.join(items)}    }}"
 
 
 def _new(leaf: Expr) -> str:

@@ -6,7 +6,7 @@ import os
 import pathlib
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from symgrad.model.function import require_options
 from symgrad.model.grad import require_scalar
 from symgrad.model.passes import PassRow
 from symgrad.model.runtime import declared_at, explained, load
+from symgrad.model.watching import Watched
 from symgrad.ops.leaf import INPUT, PARAM
 
 __all__ = ["Model", "compile"]
@@ -143,6 +144,8 @@ class Model(Declared):
 
     def step(self, params: Params, opt_state: Params, /, **data: Any) -> Any:
         """One training step: updates `params` and `opt_state` in place, returns the loss.
+
+        A model that was compiled with ``watch=`` returns the loss and a dict of what is watched.
 
         Parameters
         ----------
@@ -333,6 +336,7 @@ def compile(
     style: str = "fast",
     memory: Any = None,
     debug: str | None = None,
+    watch: Callable[[Watched], Mapping[str, Any]] | None = None,
 ) -> Model:
     """Compile a model: parameters and data are found in the graph.
 
@@ -353,6 +357,10 @@ def compile(
         Reserved for the checkpointing of loops.
     debug : {None, "nan", "verify"}
         Check every value for NaN and infinity as it is computed, or the graph after each pass.
+    watch : callable, optional
+        ``watch(known)`` gives a dict of expressions that ``step`` returns beside the loss, as a
+        second result. It may use what was declared, and ``known.grads``, ``known.changes`` and
+        ``known.params`` by a parameter's name. What they share with the step is computed once.
 
     Raises
     ------
@@ -371,6 +379,10 @@ def compile(
     >>> loss, grads = model.value_and_grad(params, x=[1.0, 2.0])
     >>> float(loss), float(grads["w"])
     (5.0, 7.0)
+    >>> watched = model.recompiled(watch=lambda known: {"slope": known.grads["w"]})
+    >>> loss, found = watched.step(params, watched.init_optimizer(params), x=[1.0, 2.0])
+    >>> float(found["slope"]), round(float(params["w"]), 3)
+    (7.0, 1.3)
     """
     require_options(target, style, debug)
     if memory is not None:
@@ -384,4 +396,6 @@ def compile(
                 raise DeclarationError(f"wrt: expected parameters or inputs; got {leaf!r}")
         if optimizer is not None and any(leaf.op is not PARAM for leaf in chosen):
             raise DeclarationError("wrt: an optimizer updates parameters, not inputs")
-    return Model(Entries(loss, outputs, optimizer, chosen, style, debug))
+    if watch is not None and optimizer is None:
+        raise DeclarationError("watch: only a step returns what is watched: pass optimizer=")
+    return Model(Entries(loss, outputs, optimizer, chosen, style, debug, watch))

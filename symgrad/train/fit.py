@@ -294,9 +294,8 @@ class _Loop:
         row["seconds"] = self._seconds
         run.history.append(row)
         bar.epoch(row)
-        observe = getattr(run.model.optimizer, "observe", None)
-        if observe is not None:
-            observe(run.opt_state, row.get("validation_loss", row["loss"]))
+        value = row.get("validation_loss", row["loss"])
+        sg.optim.observe(run.model.optimizer, run.opt_state, value)
         for hook in self.hooks:
             hook.on_epoch(run)
         self._epochs_done += 1
