@@ -4,7 +4,7 @@ Each uses NumPy, builtins, and the functions and constants of this file only. Dr
 float64 and then rounded.
 """
 
-# mypy: allow-untyped-defs
+# mypy: allow-untyped-defs, allow-incomplete-defs
 # the type of a function that is an argument cannot be named without an import
 
 import numpy as np
