@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import symgrad as sg
-from symgrad.nn.arguments import activation_of, at_least, floating, in_scope, rate_of, shown
+from symgrad.init import glorot_uniform, orthogonal
 from symgrad.nn.dropout import dropout as drop
+from symgrad.nn.layer import Activation, activated, floating, named, shown, whole
 
 __all__ = ["gru", "lstm", "rnn"]
 
@@ -41,28 +42,28 @@ class _Layers(NamedTuple):
         self, x: Any, cell: Callable[[sg.Expr], Step], initial: Any, mask: Any, name: str | None
     ) -> tuple[sg.Expr, Any]:
         """Outputs (B, T, units) and the last state, of layers whose steps `cell` gives."""
-        x = floating(self.what, x, 3, "(B, T, features)")
+        x = floating(self.what, x)
         if x.ndim != 3:
             raise sg.ShapeError(
-                f"{self.what}: expected x of shape (B, T, features); got {shown(x)}"
+                f"{self.what}: expected x of shape (B, T, features); got {shown(x.shape)}"
             )
-        at_least(self.what, "units", self.units)
-        at_least(self.what, "layers", self.layers)
-        rate_of(self.what, self.dropout)
+        whole(self.what, "units", self.units)
+        whole(self.what, "layers", self.layers)
+        drop(x, self.dropout)  # refused even where there is one layer alone
         starts = self._starts(x, initial)
         present = None if mask is None else self._present(x, mask)
         if present is not None:
             x = sg.where(present.swapaxes(0, 1), x, 0)  # padding takes no part, whatever it holds
         rows, ends = x.swapaxes(0, 1), []
-        with in_scope(name):
+        with named(name):
             for k in range(self.layers):
-                with in_scope(f"layer{k + 1}" if self.layers > 1 else None):
+                with named(f"layer{k + 1}" if self.layers > 1 else None):
                     if k:
                         rows = drop(rows, self.dropout)
                     sides = []
                     for reverse in (False, True)[: self._directions]:
                         side = ("forward", "backward")[reverse] if self.bidirectional else None
-                        with in_scope(side):
+                        with named(side):
                             start = starts[len(ends)]
                             states, end = self._along(rows, cell, start, present, reverse)
                         sides.append(states)
@@ -85,24 +86,12 @@ class _Layers(NamedTuple):
         reverse: bool,
     ) -> tuple[sg.Expr, State]:
         """The states h after all steps of one layer in one direction, and the last state."""
-        width = self.gates * self.units
-        products = rows @ sg.param(
-            "W",
-            (rows.shape[-1], width),
-            init=self.init or sg.init.glorot_uniform(),
-            dtype=rows.dtype,
-        )
+        width, dtype = self.gates * self.units, rows.dtype
+        products = rows @ sg.param("W", (rows.shape[-1], width), self.init, dtype)
         if self.bias:
-            products = products + sg.param("b", (width,), init=self.bias_init, dtype=rows.dtype)
+            products = products + sg.param("b", (width,), self.bias_init, dtype)
         products = sg.name(products, "xW")
-        step = cell(
-            sg.param(
-                "U",
-                (self.units, width),
-                init=self.recurrent_init or sg.init.orthogonal(),
-                dtype=rows.dtype,
-            )
-        )
+        step = cell(sg.param("U", (self.units, width), self.recurrent_init, dtype))
 
         def advance(state: Any, given: Any) -> Any:
             old = tuple([state[key] for key in self.carried])
@@ -132,17 +121,17 @@ class _Layers(NamedTuple):
                 f"{self.what}: expected initial to be ({', '.join(self.carried)}), as the state "
                 f"that it returns; got {parts!r}"
             )
-        whole = [sg.as_expr(part).astype(x.dtype) for part in parts]
+        given = [sg.as_expr(part).astype(x.dtype) for part in parts]
         expected = shape if count == 1 else (count, *shape)
-        for key, part in zip(self.carried, whole, strict=True):
+        for key, part in zip(self.carried, given, strict=True):
             if part.shape != expected:
-                sizes = ", ".join([str(size) for size in expected])
                 raise sg.ShapeError(
-                    f"{self.what}: expected initial {key} of shape ({sizes}); got {shown(part)}"
+                    f"{self.what}: expected initial {key} of shape {shown(expected)}; "
+                    f"got {shown(part.shape)}"
                 )
         if count == 1:
-            return [tuple(whole)]
-        return [tuple([part[k] for part in whole]) for k in range(count)]
+            return [tuple(given)]
+        return [tuple([part[k] for part in given]) for k in range(count)]
 
     def _present(self, x: sg.Expr, mask: Any) -> sg.Expr:
         """The mask, time first, of shape (T, B, 1)."""
@@ -150,8 +139,9 @@ class _Layers(NamedTuple):
         if mask.dtype.kind != "b":
             raise sg.DTypeError(f"{self.what}: expected mask to be boolean; got {mask.dtype}")
         if mask.shape != x.shape[:2]:
-            sizes = ", ".join([str(size) for size in x.shape[:2]])
-            raise sg.ShapeError(f"{self.what}: expected mask of shape ({sizes}); got {shown(mask)}")
+            raise sg.ShapeError(
+                f"{self.what}: expected mask of shape {shown(x.shape[:2])}; got {shown(mask.shape)}"
+            )
         return mask.T[:, :, None]
 
     def _joined(self, parts: Sequence[sg.Expr]) -> sg.Expr:
@@ -172,10 +162,10 @@ def rnn(
     initial: Any = None,
     mask: Any = None,
     dropout: float = 0.0,
-    activation: Callable[[sg.Expr], sg.Expr] = sg.tanh,
+    activation: Activation = sg.tanh,
     *,
-    init: Any = None,
-    recurrent_init: Any = None,
+    init: Any = glorot_uniform(),  # noqa: B008  # immutable
+    recurrent_init: Any = orthogonal(),  # noqa: B008
     bias: bool = True,
     memory: int | str | None = None,
     name: str | None = None,
@@ -203,9 +193,10 @@ def rnn(
         in both directions.
     dropout : float
         The rate at which outputs of each layer but the last are dropped, in training.
-    activation : callable
-    init, recurrent_init : initialiser, optional
-        Of `W` (``sg.init.glorot_uniform()`` if None) and of `U` (``sg.init.orthogonal()``).
+    activation : function, optional
+        Such as ``sg.relu``; none if None.
+    init, recurrent_init : initialiser, array, number or callable, optional
+        Of `W` and of `U`.
     bias : bool
     memory : int, ``"sqrt"`` or None
         What reverse mode may keep; see :func:`symgrad.scan`.
@@ -237,10 +228,9 @@ def rnn(
     >>> model.predict(model.init(), x=np.ones((2, 5, 3))).shape
     (2, 5, 4)
     """
-    activation_of("rnn", activation)
 
     def cell(U: sg.Expr) -> Step:
-        return lambda z, state: (activation(z + state[0] @ U),)
+        return lambda a, state: (activated("rnn", a + state[0] @ U, activation),)
 
     make = _Layers(
         "rnn",
@@ -269,8 +259,8 @@ def gru(
     mask: Any = None,
     dropout: float = 0.0,
     *,
-    init: Any = None,
-    recurrent_init: Any = None,
+    init: Any = glorot_uniform(),  # noqa: B008  # immutable
+    recurrent_init: Any = orthogonal(),  # noqa: B008
     bias: bool = True,
     memory: int | str | None = None,
     name: str | None = None,
@@ -364,8 +354,8 @@ def lstm(
     dropout: float = 0.0,
     forget_bias: float = 0.0,
     *,
-    init: Any = None,
-    recurrent_init: Any = None,
+    init: Any = glorot_uniform(),  # noqa: B008  # immutable
+    recurrent_init: Any = orthogonal(),  # noqa: B008
     bias: bool = True,
     memory: int | str | None = None,
     name: str | None = None,
@@ -427,7 +417,7 @@ def lstm(
     if forget_bias:
         if not bias:
             raise sg.DeclarationError("lstm: expected bias=True, where forget_bias is given")
-        at_least("lstm", "units", units)
+        units = whole("lstm", "units", units)
         bias_init = [0.0] * units + [float(forget_bias)] * units + [0.0] * (2 * units)
 
     def cell(U: sg.Expr) -> Step:

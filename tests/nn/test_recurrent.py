@@ -332,14 +332,22 @@ X = sg.input("x", ("B", "T", 5))
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: sg.nn.rnn(X, 0), sg.DeclarationError, "rnn: expected units >= 1; got 0"),
-        (lambda: sg.nn.gru(X, 2.0), sg.DeclarationError, "gru: expected units >= 1; got 2.0"),
+        (
+            lambda: sg.nn.rnn(X, 0),
+            sg.DeclarationError,
+            "rnn: expected units >= 1, an integer; got 0",
+        ),
+        (
+            lambda: sg.nn.gru(X, 2.0),
+            sg.DeclarationError,
+            "gru: expected units >= 1, an integer; got 2.0",
+        ),
         (lambda: sg.nn.lstm(X, 2, layers=0), sg.DeclarationError, "expected layers >= 1"),
-        (lambda: sg.nn.lstm(X, 2, dropout=1.0), sg.DeclarationError, "0 <= dropout < 1"),
+        (lambda: sg.nn.lstm(X, 2, dropout=1.0), sg.DeclarationError, "0 <= rate < 1"),
         (
             lambda: sg.nn.rnn(X, 2, activation="tanh"),
             sg.DeclarationError,
-            "expected activation to be a function, such as sg.relu; got 'tanh'",
+            "rnn: expected a function such as sg.relu as the activation; got 'tanh'",
         ),
         (
             lambda: sg.nn.lstm(sg.input("x", ("B", 5)), 2),
@@ -349,7 +357,7 @@ X = sg.input("x", ("B", "T", 5))
         (
             lambda: sg.nn.rnn(sg.input("x", ("B", "T", 5), "int64"), 2),
             sg.DTypeError,
-            "expected x to be a floating array; got int64",
+            "rnn: expected a floating array; got int64",
         ),
         (
             lambda: sg.nn.lstm(X, 2, initial=sg.input("h", ("B", 2))),
