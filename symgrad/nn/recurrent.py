@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import symgrad as sg
-from symgrad.init import glorot_uniform, orthogonal
+from symgrad.init import arranged, glorot_uniform, orthogonal
 from symgrad.nn.dropout import dropout as drop
 from symgrad.nn.layer import Activation, activated, floating, named, shown, whole
 
@@ -54,7 +54,8 @@ class _Layers(NamedTuple):
         present = None if mask is None else self._present(x, mask)
         if present is not None:
             x = sg.where(present.swapaxes(0, 1), x, 0)  # padding takes no part, whatever it holds
-        rows, ends = x.swapaxes(0, 1), []
+        rows = x.swapaxes(0, 1)
+        ends: list[State] = []
         with named(name):
             for k in range(self.layers):
                 with named(f"layer{k + 1}" if self.layers > 1 else None):
@@ -87,11 +88,15 @@ class _Layers(NamedTuple):
     ) -> tuple[sg.Expr, State]:
         """The states h after all steps of one layer in one direction, and the last state."""
         width, dtype = self.gates * self.units, rows.dtype
-        products = rows @ sg.param("W", (rows.shape[-1], width), self.init, dtype)
+        init, recurrent_init = (
+            arranged(self.init, self.gates),
+            arranged(self.recurrent_init, self.gates),
+        )
+        products = rows @ sg.param("W", (rows.shape[-1], width), init, dtype)
         if self.bias:
             products = products + sg.param("b", (width,), self.bias_init, dtype)
         products = sg.name(products, "xW")
-        step = cell(sg.param("U", (self.units, width), self.recurrent_init, dtype))
+        step = cell(sg.param("U", (self.units, width), recurrent_init, dtype))
 
         def advance(state: Any, given: Any) -> Any:
             old = tuple([state[key] for key in self.carried])
@@ -196,7 +201,7 @@ def rnn(
     activation : function, optional
         Such as ``sg.relu``; none if None.
     init, recurrent_init : initialiser, array, number or callable, optional
-        Of `W` and of `U`.
+        Of `W` and of `U`. Each gate has a matrix of its own, drawn by itself.
     bias : bool
     memory : int, ``"sqrt"`` or None
         What reverse mode may keep; see :func:`symgrad.scan`.
