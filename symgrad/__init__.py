@@ -38,7 +38,7 @@ _HOMES = {
         "training",
         "update",
     ),
-    "symgrad.model.trace": ("Spec", "leaves", "spec", "trace"),
+    "symgrad.model.trace": ("Spec", "leaves", "spec", "subexpressions", "trace"),
     "symgrad.model.control": ("cond", "map", "scan", "while_loop"),
     "symgrad.model.jacobian": (
         "gauss_newton",

@@ -20,7 +20,7 @@ from symgrad.model.declare import input
 from symgrad.model.tree import flatten
 from symgrad.ops.leaf import INPUT, PARAM, STATE
 
-__all__ = ["Spec", "leaves", "spec", "trace"]
+__all__ = ["Spec", "leaves", "spec", "subexpressions", "trace"]
 
 
 class Spec(NamedTuple):
@@ -130,6 +130,25 @@ def leaves(outputs: Any) -> dict[str, Expr]:
         if node.op in (INPUT, PARAM, STATE):
             found.setdefault(str(node.attrs["name"]), node)
     return found
+
+
+def subexpressions(outputs: Any) -> list[Expr]:
+    """All that expressions are made of, themselves included: arguments before what needs them.
+
+    What stands in the body of a loop or a branch is part of that loop's expression.
+
+    Parameters
+    ----------
+    outputs : Expr, or structure of them
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x = sg.input("x", (3,))
+    >>> [node.op.name for node in sg.subexpressions(sg.tanh(2.0 * x))]
+    ['literal', 'input', 'multiply', 'tanh']
+    """
+    return list(topological([as_expr(leaf) for leaf in flatten(outputs)[0]]))
 
 
 Named = list[tuple[str, Any]]

@@ -19,6 +19,7 @@ from symgrad.train.history import History
 from symgrad.train.interruption import Interruption, deferred
 from symgrad.train.journal import Journal
 from symgrad.train.progress import Progress
+from symgrad.train.watching import Steps
 
 __all__ = ["Result", "evaluate", "fit"]
 
@@ -227,7 +228,9 @@ class _Loop:
         run = self.run
         for hook in self.hooks:
             hook.on_begin(run)
-        journal = Journal(run.model, run.params, run.opt_state, self.generator, self._skip)
+        steps = Steps(run.model, self.hooks)
+        state = run.params, run.opt_state
+        journal = Journal(run.model, *state, self.generator, self._skip, steps)
         watched = any(type(hook).on_step is not Callback.on_step for hook in self.hooks)
         while self._epochs_done < epochs and run.stopped is None:
             run.epoch = self._epochs_done + 1
@@ -239,6 +242,7 @@ class _Loop:
                 self._batch += 1
                 if watched:
                     for hook in self.hooks:
+                        run.watched = steps.watched.get(hook, {})
                         hook.on_step(run)
                 bar.step(run.epoch, self._batch, loss)
                 self._seconds = time.perf_counter() - start
