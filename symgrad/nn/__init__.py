@@ -14,6 +14,8 @@ embedding          ``embedding``, ``one_hot``
 dropout            ``dropout``, ``spatial_dropout``
 residual           ``residual``
 recurrent          ``rnn``, ``gru``, ``lstm``
+attention          ``attention``, ``multi_head_attention``, ``transformer_block``
+positions          ``sinusoidal_positions``, ``learned_positions``, ``rotary``
 sharing            ``shared``
 =================  ================================================================
 
@@ -25,6 +27,7 @@ They are written on the public surface: a layer of one's own is a function like 
 from __future__ import annotations
 
 from symgrad import one_hot
+from symgrad.nn.attention import attention, multi_head_attention
 from symgrad.nn.convolution import (
     conv1d,
     conv1d_transpose,
@@ -51,11 +54,14 @@ from symgrad.nn.pooling import (
     max_pool1d,
     max_pool2d,
 )
+from symgrad.nn.positions import learned_positions, rotary, sinusoidal_positions
 from symgrad.nn.recurrent import gru, lstm, rnn
 from symgrad.nn.residual import residual
 from symgrad.nn.sharing import shared
+from symgrad.nn.transformer import transformer_block
 
 __all__ = [
+    "attention",
     "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
@@ -74,15 +80,20 @@ __all__ = [
     "gru",
     "instance_norm",
     "layer_norm",
+    "learned_positions",
     "lstm",
     "max_pool1d",
     "max_pool2d",
     "mlp",
+    "multi_head_attention",
     "one_hot",
     "residual",
     "rms_norm",
     "rnn",
+    "rotary",
     "separable_conv2d",
     "shared",
+    "sinusoidal_positions",
     "spatial_dropout",
+    "transformer_block",
 ]
