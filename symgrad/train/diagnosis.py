@@ -10,21 +10,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symgrad.train.flow import GradientFlow, Layer, median
+from symgrad.train.flow import GradientFlow, median
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
 
-#: a gradient this much smaller (or larger) in one layer than in another is vanishing (exploding)
+#: a signal this much smaller (or larger) in one layer than in another is vanishing (exploding)
 DEPTH_RATIO = 1e3
 #: a gradient this much larger than its median over the steps is an explosion
 SPIKE = 100.0
 #: a layer in which more than this part of the units is dead, or of the outputs is saturated
 TOO_MANY = 0.5
-#: healthy changes are about 1e-3 of the weights: outside of this they are too large or too small
+#: healthy changes are about 1e-3 of the weights; above and below these they hardly ever are
 TOO_LARGE, TOO_SMALL = 0.1, 1e-5
 #: a loss that has fallen by less than this part of itself has not moved
 MOVED = 0.02
-#: steps that a record must have
+#: steps that say something of a layer
 LEAST = 10
 
 
@@ -68,6 +68,10 @@ class Diagnosis(list[Finding]):
         return "\n".join(map(str, self))
 
 
+Signal = tuple[str, float]
+Sign = Callable[[GradientFlow], Finding | None]
+
+
 def diagnose(flow: GradientFlow) -> Diagnosis:
     """Name what is wrong with a training run, as far as its record shows it.
 
@@ -94,14 +98,17 @@ def diagnose(flow: GradientFlow) -> Diagnosis:
     >>> sg.train.diagnose(flow)[0].illness
     'vanishing gradients'
     """
-    if len(flow.steps) < LEAST:
-        return Diagnosis([], len(flow.steps))
-    findings = [found for sign in SIGNS for found in [sign(flow)] if found is not None]
-    illnesses = {finding.illness for finding in findings}
-    for cause, effects in HIDES.items():  # an effect of what was named already
-        if cause in illnesses:
-            findings = [f for f in findings if f.illness not in effects]
-    return Diagnosis(findings, len(flow.steps))
+    found: dict[Sign, Finding] = {}
+    for sign, causes in SIGNS.items():
+        if not any(cause in found for cause in causes):  # else it is but an effect
+            finding = sign(flow)
+            if finding is not None:
+                found[sign] = finding
+    return Diagnosis(list(found.values()), len(flow.steps))
+
+
+def _early(values: list[float]) -> list[float]:
+    return values[:LEAST]
 
 
 def _late(values: list[float]) -> list[float]:
@@ -109,69 +116,98 @@ def _late(values: list[float]) -> list[float]:
     return values[-max(LEAST, len(values) // 4) :]
 
 
-def _comparable(flow: GradientFlow) -> list[Layer]:
-    """Layers whose gradients may be compared: matrices with a gradient in each entry."""
-    return [x for x in flow.layers if x.gradient and not x.gathered and any(x.weight)]
+def _signals(flow: GradientFlow, when: Callable[[list[float]], list[float]]) -> list[Signal]:
+    """How much gradient reaches each layer: that of its weights over the size of its inputs.
+
+    Layers whose rows are looked up are left out: most of their rows have no gradient.
+    """
+    found = []
+    size = 1.0
+    for layer in flow.layers:
+        gradient = median(when(layer.gradient)) if layer.gradient else math.nan
+        if not layer.gathered and any(layer.weight) and size:
+            found.append((layer.name, gradient / size))
+        if layer.output:
+            size = median(when(layer.output))
+    return found
 
 
-def _exploding(flow: GradientFlow) -> Finding | None:
-    advice = (
-        "clip the gradients, sg.optim.chain(sg.optim.clip_by_global_norm(1.0), ...); a lower "
-        "learning rate; initial weights scaled to the activation (he_normal for relu, "
-        "glorot_uniform for tanh, orthogonal for recurrent matrices); normalisation or residual "
-        "connections in deep networks"
-    )
-    layers = _comparable(flow)
-    spikes = []
-    for layer in layers:
-        usual = median(layer.gradient)
-        worst = max(layer.gradient, key=lambda g: math.inf if math.isnan(g) else g)
-        if not math.isfinite(worst) or (usual > 0 and worst > SPIKE * usual):
-            spikes.append((layer.name, worst / usual if usual else math.inf))
-    if spikes:
-        name, times = max(spikes, key=lambda s: s[1])
-        return Finding(
-            "exploding gradients",
-            tuple(n for n, _ in spikes),
-            f"at one step the gradient of {name} was {times:.0f} times its median over all steps",
-            advice,
-        )
-    norms = [(layer.name, median(layer.gradient[:LEAST])) for layer in layers]
-    if len(norms) < 3 or not norms[-1][1]:
+_AGAINST_EXPLOSIONS = (
+    "initial weights scaled to the activation (he_normal for relu, glorot_uniform for tanh, "
+    "orthogonal for recurrent matrices); normalisation or residual connections in deep networks; "
+    "clipped gradients, sg.optim.chain(sg.optim.clip_by_global_norm(1.0), ...); a lower learning "
+    "rate"
+)
+
+
+def _exploding_with_depth(flow: GradientFlow) -> Finding | None:
+    grown = _ratio(_signals(flow, _early)[::-1])
+    if len(flow.steps) < LEAST or grown is None:
         return None
-    largest = max(norms[:-1], key=lambda n: n[1])
-    if largest[1] > DEPTH_RATIO * norms[-1][1]:
-        return Finding(
-            "exploding gradients",
-            (largest[0],),
-            f"the gradient grows {largest[1] / norms[-1][1]:.0e} times on its way from "
-            f"{norms[-1][0]} to {largest[0]}",
-            advice,
-        )
-    return None
+    (later, _), (earlier, _), times = grown
+    return Finding(
+        "exploding gradients",
+        (earlier,),
+        f"the gradient grows {times:.0e} times on its way back from {later} to {earlier}",
+        _AGAINST_EXPLOSIONS,
+    )
+
+
+def _exploding_at_a_step(flow: GradientFlow) -> Finding | None:
+    if len(flow.steps) < LEAST:
+        return None
+    spikes = []
+    for layer in flow.layers:
+        usual = median(layer.gradient) if any(layer.weight) else 0.0
+        worst = max(layer.gradient, key=_size, default=0.0)
+        if usual and not worst <= SPIKE * usual:
+            spikes.append((layer.name, worst / usual))
+    if not spikes:
+        return None
+    name, times = max(spikes, key=lambda s: _size(s[1]))
+    return Finding(
+        "exploding gradients",
+        tuple(n for n, _ in spikes),
+        f"at one step the gradient of {name} was {times:.3g} times its median over all steps",
+        _AGAINST_EXPLOSIONS,
+    )
+
+
+def _size(value: float) -> float:
+    """For comparisons: NaN is larger than any number."""
+    return math.inf if math.isnan(value) else value
 
 
 def _vanishing(flow: GradientFlow) -> Finding | None:
-    norms = [(x.name, median(_late(x.gradient))) for x in _comparable(flow)]
-    if len(norms) < 2:
+    signals = _signals(flow, _late)
+    lost = _ratio(signals)
+    if len(flow.steps) < LEAST or lost is None:
         return None
-    largest = max(g for _, g in norms)
-    small = [name for name, g in norms[:-1] if g * DEPTH_RATIO < largest]
-    if not small or not largest:
-        return None
-    name, least = min(norms[:-1], key=lambda n: n[1])
+    (least, _), (later, largest), times = lost
+    small = [name for name, value in signals if value * DEPTH_RATIO < largest]
     return Finding(
         "vanishing gradients",
         tuple(small),
-        f"the gradient of {name} is {least / largest:.0e} of the largest",
+        f"of the gradient that reaches {later}, {1 / times:.0e} is left at {least}",
         "relu or gelu in place of sigmoid or tanh; initial weights scaled to the activation "
         "(he_normal for relu, glorot_uniform for tanh); batch_norm or layer_norm; residual "
         "connections; for long sequences lstm or gru",
     )
 
 
+def _ratio(signals: list[Signal]) -> tuple[Signal, Signal, float] | None:
+    """Of two layers, the second after the first, those whose signals grow most; if it is much."""
+    found: tuple[Signal, Signal, float] | None = None
+    for i, first in enumerate(signals):
+        for second in signals[i + 1 :]:
+            times = second[1] / first[1] if first[1] else math.inf if second[1] else 1.0
+            if _size(times) > (DEPTH_RATIO if found is None else found[2]):
+                found = first, second, _size(times)
+    return found
+
+
 def _dead(flow: GradientFlow) -> Finding | None:
-    parts = [(x.name, median(_late(x.dead))) for x in flow.layers if x.dead]
+    parts = [(x.name, median(_late(x.dead))) for x in flow.layers if len(x.dead) >= LEAST]
     ill = [(name, part) for name, part in parts if part > TOO_MANY]
     if not ill:
         return None
@@ -180,13 +216,17 @@ def _dead(flow: GradientFlow) -> Finding | None:
         "dead units",
         tuple(name for name, _ in ill),
         f"{worst[1]:.0%} of the units of {worst[0]} are 0 for every example",
-        "a lower learning rate; biases that begin at 0, not far below; a leaky activation or gelu; "
-        "batch_norm before the activation; inputs of mean 0",
+        "biases that begin at 0, not far below; a lower learning rate; inputs of mean 0; "
+        "batch_norm before the activation; gelu or silu in place of relu",
     )
 
 
 def _saturated(flow: GradientFlow) -> Finding | None:
-    parts = [(x.name, x.activation, median(_late(x.saturated))) for x in flow.layers if x.saturated]
+    parts = [
+        (x.name, x.activation, median(_late(x.saturated)))
+        for x in flow.layers
+        if len(x.saturated) >= LEAST
+    ]
     ill = [p for p in parts if p[2] > TOO_MANY]
     if not ill:
         return None
@@ -200,37 +240,50 @@ def _saturated(flow: GradientFlow) -> Finding | None:
     )
 
 
-def _rate(flow: GradientFlow) -> float:
-    """The median relative change of the layer that changes most."""
-    rates = [median(x.rates) for x in flow.layers if any(x.weight) and x.rates]
-    finite = [r for r in rates if math.isfinite(r)]
-    return max(finite, default=0.0)
+def _rates(flow: GradientFlow) -> list[list[float]]:
+    """The relative changes of each layer, without those of weights that are 0."""
+    return [rates for x in flow.layers for rates in [[r for r in x.rates if r < math.inf]] if rates]
 
 
 def _fall(flow: GradientFlow) -> float:
     """The part of itself by which the loss has fallen from the first tenth to the last."""
-    tenth = max(3, len(flow.loss) // 10)
+    tenth = max(1, min(len(flow.loss) // 2, max(3, len(flow.loss) // 10)))
     first, last = median(flow.loss[:tenth]), median(flow.loss[-tenth:])
     return (first - last) / abs(first) if first else 0.0
 
 
 def _too_high(flow: GradientFlow) -> Finding | None:
-    rate, fall = _rate(flow), _fall(flow)
-    diverges = not math.isfinite(fall) or fall < -0.5
-    if not (diverges or (rate > TOO_LARGE and fall < MOVED)):
+    rates = _rates(flow)
+    if len(flow.steps) < 2 or not rates:
         return None
+    fall = _fall(flow)
+    usual, largest = max(map(median, rates)), max(map(max, rates))
+    diverges = not fall >= -0.5
+    stuck = fall < MOVED and len(flow.steps) >= LEAST and (usual > TOO_LARGE or largest > 1)
+    lame = largest > 1 and (_dead(flow) is not None or _saturated(flow) is not None)
+    if not (diverges or stuck or lame):
+        return None
+    rate, which = (usual, "a step changes") if usual > TOO_LARGE else (largest, "one step changed")
+    if lame:
+        effect = "and left units that are dead or saturated"
+    elif fall < 0:
+        effect = f"and the loss has grown by {-fall:.0%}"
+    else:
+        effect = f"and the loss has fallen by {fall:.0%} only"
     return Finding(
         "rate too high",
         (),
-        f"a step changes the weights by {rate:.1%} of themselves, and the loss "
-        + (f"has grown by {-fall:.0%}" if fall < 0 else f"has fallen by {fall:.0%} only"),
-        "a learning rate ten times lower; a warm-up; clipping; inputs and targets scaled to "
-        "mean 0 and variance 1",
+        f"{which} the weights of a layer by {rate:.0%} of themselves, {effect}",
+        "a learning rate ten times lower; a warm-up; clipped gradients; inputs and targets scaled "
+        "to mean 0 and variance 1",
     )
 
 
 def _too_low(flow: GradientFlow) -> Finding | None:
-    rate, fall = _rate(flow), _fall(flow)
+    rates, fall = _rates(flow), _fall(flow)
+    if len(flow.steps) < LEAST or not rates:
+        return None
+    rate = max(map(median, rates))
     moving = any(median(_late(x.gradient)) > 0 for x in flow.layers if x.gradient)
     if rate > TOO_SMALL or abs(fall) > MOVED or not moving:
         return None
@@ -244,18 +297,13 @@ def _too_low(flow: GradientFlow) -> Finding | None:
     )
 
 
-SIGNS: tuple[Callable[[GradientFlow], Finding | None], ...] = (
-    _exploding,
-    _vanishing,
-    _dead,
-    _saturated,
-    _too_high,
-    _too_low,
-)
-
-#: an illness -> those that are but its effects
-HIDES = {
-    "exploding gradients": {"rate too high"},
-    "vanishing gradients": {"rate too low"},
-    "rate too high": {"rate too low"},
+#: each sign, in the order of their gravity, and what would be its cause
+SIGNS: dict[Sign, tuple[Sign, ...]] = {
+    _exploding_with_depth: (),
+    _too_high: (_exploding_with_depth,),
+    _exploding_at_a_step: (_exploding_with_depth, _too_high),
+    _vanishing: (_too_high,),
+    _dead: (_too_high,),
+    _saturated: (_too_high,),
+    _too_low: (_too_high, _vanishing),
 }

@@ -208,6 +208,7 @@ class _Loop:
     ) -> None:
         self.run, self.training, self.held = run, training, held
         self.metrics, self.hooks, self.settings = metrics, hooks, settings
+        self.steps = Steps(run.model, hooks)
         self.path: Path | None = None
         self.every: int | None = None
         self._seed, self._skip = seed, skip
@@ -228,9 +229,8 @@ class _Loop:
         run = self.run
         for hook in self.hooks:
             hook.on_begin(run)
-        steps = Steps(run.model, self.hooks)
         state = run.params, run.opt_state
-        journal = Journal(run.model, *state, self.generator, self._skip, steps)
+        journal = Journal(run.model, *state, self.generator, self._skip, self.steps)
         watched = any(type(hook).on_step is not Callback.on_step for hook in self.hooks)
         while self._epochs_done < epochs and run.stopped is None:
             run.epoch = self._epochs_done + 1
@@ -242,7 +242,7 @@ class _Loop:
                 self._batch += 1
                 if watched:
                     for hook in self.hooks:
-                        run.watched = steps.watched.get(hook, {})
+                        run.watched = self.steps.watched.get(hook, {})
                         hook.on_step(run)
                 bar.step(run.epoch, self._batch, loss)
                 self._seconds = time.perf_counter() - start
