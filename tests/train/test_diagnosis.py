@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -48,10 +49,8 @@ def diagnosed(
 ) -> tuple[train.Diagnosis, train.GradientFlow]:
     flow = train.gradient_flow()
     data = digits() if data is None else data
-    try:
+    with contextlib.suppress(sg.NonFiniteError):  # that too is recorded until it happens
         train.fit(model, data, epochs=epochs, callbacks=[flow])
-    except sg.NonFiniteError:
-        pass  # that too is recorded until it happens
     return train.diagnose(flow), flow
 
 
@@ -71,9 +70,8 @@ def unrolled(init: Any, clip: bool) -> tuple[sg.Model, dict[str, Any]]:
         lambda h, z: (sg.relu(z @ W + h @ U), None), sg.zeros((x.shape[0], 16)), x.swapaxes(0, 1)
     )
     y = nn.dense(h, 1, name="out")
-    optimizer = (
-        optim.chain(optim.clip_by_global_norm(0.1), optim.SGD(0.02)) if clip else optim.SGD(0.02)
-    )
+    sgd = optim.SGD(0.02)
+    optimizer = optim.chain(optim.clip_by_global_norm(0.1), sgd) if clip else sgd
     rng = np.random.default_rng(0)
     data = rng.standard_normal((320, 30, 4))
     return sg.compile(((y - t) ** 2).mean(), optimizer=optimizer), {
