@@ -63,6 +63,7 @@ _HOMES = {
 _LAZY = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {
     "init": "symgrad.init",
+    "losses": "symgrad.losses",
     "optim": "symgrad.optim",
     "nn": "symgrad.nn",
     "numpy": "symgrad.numpy",
