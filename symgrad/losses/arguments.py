@@ -80,21 +80,19 @@ def like(owner: str, name: str, value: Any, x: sg.Expr) -> sg.Expr:
     other = sg.as_expr(value)
     if other.ndim:
         require_shape(owner, name, other, x.shape)
-    if other.dtype.kind == "f":
-        return other
-    return other.astype(x.dtype)
+    return other if other.dtype == x.dtype else other.astype(x.dtype)
 
 
 def spread(owner: str, names: tuple[str, ...], x: Any, parameters: tuple[Any, ...]) -> list[Any]:
     """Data and parameters of its distribution, which must broadcast to the shape of the data.
 
-    Numbers stay numbers; data that is not floating takes the dtype of the parameters.
+    Numbers stay numbers; data that is not floating, or no expression, takes the parameters' dtype.
     """
     given = [p if isinstance(p, (int, float)) else floating(owner, n, p)
              for n, p in zip(names[1:], parameters, strict=True)]  # fmt: skip
     data = sg.as_expr(x)
-    if data.dtype.kind != "f":
-        dtypes = [p.dtype for p in given if isinstance(p, sg.Expr)]
+    dtypes = [p.dtype for p in given if isinstance(p, sg.Expr)]
+    if data.dtype.kind != "f" or (dtypes and not isinstance(x, sg.Expr)):
         data = data.astype(sg.result_type(*dtypes) if dtypes else "float64")
     for name, p in zip(names[1:], given, strict=True):
         if isinstance(p, sg.Expr):
@@ -143,7 +141,7 @@ def number(
 def at_labels(values: sg.Expr, labels: sg.Expr) -> sg.Expr:
     """The element along the last axis that each label says."""
     index: list[Any] = []
-    for axis, size in enumerate(labels.shape):
+    for axis, size in enumerate(values.shape[:-1]):
         place = sg.arange(size)
         index.append(place.reshape((-1,) + (1,) * (labels.ndim - 1 - axis)))
     return values[(*index, labels)]

@@ -74,35 +74,37 @@ def ctc(
         label_lengths = integers("ctc", "label_lengths", label_lengths, (batch,))[:, None]
         labels = sg.where(sg.arange(count) < label_lengths, labels, blank)
 
+    lengths = None
+    if logit_lengths is not None:  # beyond its length a row has no part, whatever it holds
+        lengths = integers("ctc", "logit_lengths", logit_lengths, (batch,))
+        inside = sg.arange(steps) < lengths[:, None]
+        z = sg.where(inside[..., None], z, 0)
+
     # blank, label, blank, label, ..., blank: a step stays, goes to the next, or, between labels
     # that differ, past the blank
     none = sg.full((batch, 1), blank, dtype="int64")
     pairs = sg.stack([sg.broadcast_to(none, labels.shape), labels], axis=2)
     states = sg.concatenate([pairs.reshape((batch, 2 * count)), none], axis=1)
+    states = sg.name(states, "states")
     before = sg.concatenate([none, none, states], axis=1)[:, :-2]
     skip = sg.where(sg.equal(states, before), -np.inf, sg.zeros((), dtype=z.dtype))
+    skip = sg.name(skip, "skip")
 
     log_p = sg.swapaxes(sg.log_softmax(z), 0, 1)
-    emitted = log_p[:, sg.arange(batch)[:, None], states]
+    emitted = sg.name(log_p[:, sg.arange(batch)[:, None], states], "emitted")
     position = sg.arange(2 * count + 1)
     nowhere = sg.full((batch, 2), -np.inf, dtype=z.dtype)
     start = sg.where(sg.equal(position, 0), sg.zeros((batch, 1), dtype=z.dtype), -np.inf)
 
-    def advance(alpha: sg.Expr, emission: sg.Expr) -> sg.Expr:
+    def advance(alpha: sg.Expr, emission: sg.Expr) -> tuple[sg.Expr, sg.Expr | None]:
         padded = sg.concatenate([nowhere, alpha], axis=1)
-        ways = sg.stack([alpha, padded[:, 1:-1], padded[:, :-2] + skip])
-        return sg.logsumexp(ways, axis=0) + emission
+        ways = sg.name(sg.stack([alpha, padded[:, 1:-1], padded[:, :-2] + skip]), "ways")
+        alpha = sg.logsumexp(ways, axis=0) + emission
+        return alpha, None if lengths is None else alpha
 
-    if logit_lengths is None:
-        alpha, _ = sg.scan(lambda alpha, e: (advance(alpha, e), None), start, emitted)
-    else:
-        lengths = integers("ctc", "logit_lengths", logit_lengths, (batch,))[:, None]
-
-        def step(alpha: sg.Expr, x: tuple[sg.Expr, sg.Expr]) -> tuple[sg.Expr, None]:
-            t, emission = x
-            return sg.where(t < lengths, advance(alpha, emission), alpha), None
-
-        alpha, _ = sg.scan(step, start, (sg.arange(steps), emitted))
+    alpha, alphas = sg.scan(advance, start, emitted)
+    if lengths is not None:
+        alpha = sg.concatenate([start[None], alphas])[lengths, sg.arange(batch)]
     if label_lengths is None:
         return -sg.logsumexp(alpha[:, -2:], axis=1)
     last = 2 * label_lengths
