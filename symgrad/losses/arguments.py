@@ -9,10 +9,8 @@ import symgrad as sg
 
 __all__ = [
     "at_labels",
-    "exp_of",
     "floating",
     "integers",
-    "is_given",
     "like",
     "number",
     "of_examples",
@@ -83,21 +81,29 @@ def like(owner: str, name: str, value: Any, x: sg.Expr) -> sg.Expr:
     return other if other.dtype == x.dtype else other.astype(x.dtype)
 
 
-def spread(owner: str, names: tuple[str, ...], x: Any, parameters: tuple[Any, ...]) -> list[Any]:
+def spread(
+    owner: str, names: tuple[str, ...], x: Any, parameters: tuple[Any, ...]
+) -> list[sg.Expr]:
     """Data and parameters of its distribution, which must broadcast to the shape of the data.
 
-    Numbers stay numbers; data that is not floating, or no expression, takes the parameters' dtype.
+    Data that is not floating, or no expression, takes the parameters' dtype; Python numbers take
+    that of what they meet.
     """
-    given = [p if isinstance(p, (int, float)) else floating(owner, n, p)
-             for n, p in zip(names[1:], parameters, strict=True)]  # fmt: skip
+    given = [
+        None if isinstance(p, (int, float)) else floating(owner, name, p)
+        for name, p in zip(names[1:], parameters, strict=True)
+    ]
     data = sg.as_expr(x)
-    dtypes = [p.dtype for p in given if isinstance(p, sg.Expr)]
+    dtypes = [p.dtype for p in given if p is not None]
     if data.dtype.kind != "f" or (dtypes and not isinstance(x, sg.Expr)):
         data = data.astype(sg.result_type(*dtypes) if dtypes else "float64")
-    for name, p in zip(names[1:], given, strict=True):
-        if isinstance(p, sg.Expr):
-            require_broadcast(owner, name, p.shape, data.shape)
-    return [data, *given]
+    made = [data]
+    for name, p, number in zip(names[1:], given, parameters, strict=True):
+        if p is None:
+            p = sg.as_expr(data.dtype.type(number))
+        require_broadcast(owner, name, p.shape, data.shape)
+        made.append(p)
+    return made
 
 
 def require_broadcast(
@@ -153,13 +159,3 @@ def of_examples(values: sg.Expr, how: str) -> sg.Expr:
     if not axes:
         return values
     return values.mean(axis=axes) if how == "mean" else values.sum(axis=axes)
-
-
-def is_given(log_scale: Any) -> bool:
-    """Whether a scale is anything but the number 1."""
-    return isinstance(log_scale, sg.Expr) or log_scale != 0
-
-
-def exp_of(value: Any) -> Any:
-    """The exponential: of a number, a number."""
-    return sg.exp(value) if isinstance(value, sg.Expr) else math.exp(value)

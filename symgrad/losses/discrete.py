@@ -7,7 +7,6 @@ from typing import Any
 import symgrad as sg
 from symgrad.losses.arguments import (
     at_labels,
-    exp_of,
     floating,
     integers,
     of_examples,
@@ -44,7 +43,7 @@ def nll_poisson(k: Any, log_rate: Any) -> sg.Expr:
     array([1.    , 2.7918])
     """
     k, log_rate = spread("nll_poisson", ("k", "log_rate"), k, (log_rate,))
-    return of_examples(exp_of(log_rate) - k * log_rate + sg.gammaln(k + 1), "sum")
+    return of_examples(sg.exp(log_rate) - k * log_rate + sg.gammaln(k + 1), "sum")
 
 
 def nll_negative_binomial(k: Any, log_count: Any, logits: Any) -> sg.Expr:
@@ -80,7 +79,7 @@ def nll_negative_binomial(k: Any, log_count: Any, logits: Any) -> sg.Expr:
     """
     names = ("k", "log_count", "logits")
     k, log_count, logits = spread("nll_negative_binomial", names, k, (log_count, logits))
-    n, z = exp_of(log_count), sg.as_expr(logits)
+    n, z = sg.exp(log_count), logits
     # Gamma(k + n) / (k! Gamma(n)) is 1 / ((k + n) B(k + 1, n))
     ways = sg.special.betaln(k + 1, n) + sg.log(k + n)
     return of_examples(ways + n * sg.softplus(z) + k * sg.softplus(-z), "sum")
@@ -116,8 +115,7 @@ def nll_bernoulli(x: Any, logits: Any) -> sg.Expr:
     >>> sg.function([x, z], sg.losses.nll_bernoulli(x, z))([[True, False]], [0.0, 0.0]).round(4)
     array([1.3863])
     """
-    x, logits = spread("nll_bernoulli", ("x", "logits"), x, (logits,))
-    z = sg.as_expr(logits)
+    x, z = spread("nll_bernoulli", ("x", "logits"), x, (logits,))
     return of_examples(sg.softplus(z) - x * z, "sum")
 
 

@@ -17,9 +17,7 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.losses.arguments import (
-    exp_of,
     floating,
-    is_given,
     of_examples,
     require_broadcast,
     require_shape,
@@ -72,7 +70,7 @@ def nll_normal(x: Any, mean: Any, log_std: Any = 0.0) -> sg.Expr:
     array([2.3379])
     """
     x, mean, log_std = spread("nll_normal", ("x", "mean", "log_std"), x, (mean, log_std))
-    r = (x - mean) * sg.exp(-sg.as_expr(log_std)) if is_given(log_std) else x - mean
+    r = (x - mean) * sg.exp(-log_std)
     return of_examples(sg.square(r) / 2 + log_std + HALF_LOG_2PI, "sum")
 
 
@@ -104,7 +102,7 @@ def nll_log_normal(x: Any, mean: Any, log_std: Any = 0.0) -> sg.Expr:
     """
     x, mean, log_std = spread("nll_log_normal", ("x", "mean", "log_std"), x, (mean, log_std))
     log_x = sg.name(sg.log(x), "log_x")
-    r = (log_x - mean) * sg.exp(-sg.as_expr(log_std)) if is_given(log_std) else log_x - mean
+    r = (log_x - mean) * sg.exp(-log_std)
     return of_examples(sg.square(r) / 2 + log_std + log_x + HALF_LOG_2PI, "sum")
 
 
@@ -135,9 +133,7 @@ def nll_laplace(x: Any, loc: Any, log_scale: Any = 0.0) -> sg.Expr:
     array([0.6931, 2.6931])
     """
     x, loc, log_scale = spread("nll_laplace", ("x", "loc", "log_scale"), x, (loc, log_scale))
-    r = sg.abs(x - loc)
-    if is_given(log_scale):
-        r = r * sg.exp(-sg.as_expr(log_scale))
+    r = sg.abs(x - loc) * sg.exp(-log_scale)
     return of_examples(r + log_scale + math.log(2), "sum")
 
 
@@ -172,9 +168,9 @@ def nll_student_t(x: Any, loc: Any, log_scale: Any = 0.0, log_df: Any = 0.0) -> 
     """
     names = ("x", "loc", "log_scale", "log_df")
     x, loc, log_scale, log_df = spread("nll_student_t", names, x, (loc, log_scale, log_df))
-    df = exp_of(log_df)
+    df = sg.exp(log_df)
     # of r / sqrt(df), so that a huge residual is not squared before it is divided
-    r = (x - loc) * exp_of(-log_scale - log_df / 2)
+    r = (x - loc) * sg.exp(-log_scale - log_df / 2)
     log_norm = log_scale + log_df / 2 + sg.special.betaln(df / 2, 0.5)
     return of_examples((df + 1) / 2 * sg.log1p(sg.square(r)) + log_norm, "sum")
 
@@ -270,7 +266,7 @@ def nll_exponential(x: Any, log_rate: Any) -> sg.Expr:
     array([0., 2.])
     """
     x, log_rate = spread("nll_exponential", ("x", "log_rate"), x, (log_rate,))
-    return of_examples(x * exp_of(log_rate) - log_rate, "sum")
+    return of_examples(x * sg.exp(log_rate) - log_rate, "sum")
 
 
 def nll_gamma(x: Any, log_shape: Any, log_rate: Any = 0.0) -> sg.Expr:
@@ -302,8 +298,8 @@ def nll_gamma(x: Any, log_shape: Any, log_rate: Any = 0.0) -> sg.Expr:
     """
     names = ("x", "log_shape", "log_rate")
     x, log_shape, log_rate = spread("nll_gamma", names, x, (log_shape, log_rate))
-    a = exp_of(log_shape)
-    loss = x * exp_of(log_rate) - sg.xlogy(a - 1, x) - a * log_rate + sg.gammaln(a)
+    a = sg.exp(log_shape)
+    loss = x * sg.exp(log_rate) - sg.xlogy(a - 1, x) - a * log_rate + sg.gammaln(a)
     return of_examples(loss, "sum")
 
 
@@ -334,6 +330,6 @@ def nll_beta(x: Any, log_a: Any, log_b: Any) -> sg.Expr:
     array([ 0.6931, -0.6931])
     """
     x, log_a, log_b = spread("nll_beta", ("x", "log_a", "log_b"), x, (log_a, log_b))
-    a, b = exp_of(log_a), exp_of(log_b)
+    a, b = sg.exp(log_a), sg.exp(log_b)
     loss = sg.special.betaln(a, b) - sg.xlogy(a - 1, x) - sg.special.xlog1py(b - 1, -x)
     return of_examples(loss, "sum")

@@ -6,9 +6,7 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.losses.arguments import (
-    exp_of,
     floating,
-    is_given,
     of_examples,
     require_broadcast,
     spread,
@@ -87,11 +85,10 @@ def kl_normal(mean: Any, log_std: Any, other_mean: Any = 0.0, other_log_std: Any
     names = ("mean", "log_std", "other_mean", "other_log_std")
     parameters = (log_std, other_mean, other_log_std)
     mean, log_std, other_mean, other_log_std = spread("kl_normal", names, mean, parameters)
-    log_ratio, distance = log_std - other_log_std, mean - other_mean
-    if is_given(other_log_std):
-        distance = distance * exp_of(-other_log_std)
+    log_ratio = log_std - other_log_std
+    distance = (mean - other_mean) * sg.exp(-other_log_std)
     # expm1(2 l) / 2 - l rather than (e^2l - 1) / 2 - l: it is 0 to second order at l = 0
-    loss = (sg.expm1(2 * sg.as_expr(log_ratio)) + sg.square(distance)) / 2 - log_ratio
+    loss = (sg.expm1(2 * log_ratio) + sg.square(distance)) / 2 - log_ratio
     return of_examples(loss, "sum")
 
 
@@ -124,9 +121,7 @@ def kl_bernoulli(logits: Any, other: Any) -> sg.Expr:
     array([0.    , 0.6931])
     """
     a, b = spread("kl_bernoulli", ("logits", "other"), logits, (other,))
-    b = sg.as_expr(b)
-    p = sg.sigmoid(a)
-    rest = sg.sigmoid(-a)
+    p, rest = sg.sigmoid(a), sg.sigmoid(-a)
     # both terms by the logarithm that does not cancel: log s(a) - log s(b), and of -a and -b
     loss = p * (sg.softplus(-b) - sg.softplus(-a)) + rest * (sg.softplus(b) - sg.softplus(a))
     return of_examples(loss, "sum")

@@ -46,4 +46,3 @@ def evaluated(
     given = [np.asarray(a, made[name].dtype) for name, a in arrays.items()]
     found, grads = f(*given)
     return found, {x.name: g for x, g in zip(wrt, grads, strict=True)}
-

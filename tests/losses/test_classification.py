@@ -207,9 +207,7 @@ def test_focal_losses_are_finite_far_out(gamma: float, dtype: str) -> None:
     np.testing.assert_allclose(values, [0, 1000], rtol=1e-6)
     np.testing.assert_allclose(grads["z"], [0, -np.cos(2.0)], rtol=1e-6)
     rows = np.array([[1000.0, 0.0], [0.0, 1000.0]])
-    values, grads = evaluated(
-        lambda z: L.softmax_focal(z, [0, 0], gamma), {"z": rows}, dtype=dtype
-    )
+    values, grads = evaluated(lambda z: L.softmax_focal(z, [0, 0], gamma), {"z": rows}, dtype=dtype)
     np.testing.assert_allclose(values, [0, 1000], rtol=1e-6)
     ct = np.cos(2.0)
     np.testing.assert_allclose(grads["z"], [[0, 0], [-ct, ct]], rtol=1e-6)

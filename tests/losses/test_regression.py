@@ -65,15 +65,16 @@ def test_an_empty_batch_has_no_losses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEFINED)
-@pytest.mark.parametrize("r", [1e8, -1e8, 1e3, -1e3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_far_out_it_is_finite(name: str, r: float, dtype: str) -> None:
+def test_far_out_it_is_finite(name: str, dtype: str) -> None:
     loss, _, _ = DEFINED[name]
-    values, grads = evaluated(loss, {"y": np.array([r]), "t": np.array([0.0])}, dtype=dtype)
-    slopes = {"mse": 2 * r, "quantile": 0.1 if r > 0 else -0.9, "huber": 0.5 * np.sign(r)}
+    r = np.array([1e8, -1e8, 1e3, -1e3])
+    values, grads = evaluated(loss, {"y": r, "t": np.zeros(4)}, dtype=dtype)
+    sign = np.sign(r)
+    slopes = {"mse": 2 * r, "quantile": np.where(r > 0, 0.1, -0.9), "huber": 0.5 * sign}
     assert np.isfinite(values).all()
-    expected = slopes.get(name, np.sign(r)) * np.cos(1.0)
-    np.testing.assert_allclose(grads["y"], [expected], rtol=1e-6)
+    expected = slopes.get(name, sign) * np.cos(1.0 + np.arange(4))
+    np.testing.assert_allclose(grads["y"], expected, rtol=1e-6)
 
 
 def test_the_best_constant_is_the_quantile() -> None:
