@@ -64,6 +64,7 @@ _HOMES = {
 _LAZY = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {
     "init": "symgrad.init",
+    "losses": "symgrad.losses",
     "optim": "symgrad.optim",
     "train": "symgrad.train",
     "nn": "symgrad.nn",

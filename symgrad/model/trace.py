@@ -111,12 +111,18 @@ def trace(fn: Callable[..., Any], /, *specs: Any, **named: Any) -> Any:
     return _expressions(result)
 
 
-def leaves(outputs: Any) -> dict[str, Expr]:
+def leaves(outputs: Any, kind: str | None = None) -> dict[str, Expr]:
     """The inputs, parameters and states that expressions are made of, by name.
 
     Parameters
     ----------
     outputs : Expr, or structure of them
+    kind : "input", "param" or "state", optional
+        All three if None.
+
+    Raises
+    ------
+    DeclarationError
 
     Examples
     --------
@@ -124,10 +130,16 @@ def leaves(outputs: Any) -> dict[str, Expr]:
     >>> x, w = sg.input("x", (3,)), sg.param("w", (3,))
     >>> list(sg.leaves((w * x).sum()))
     ['w', 'x']
+    >>> list(sg.leaves((w * x).sum(), kind="param"))
+    ['w']
     """
+    kinds = {"input": INPUT, "param": PARAM, "state": STATE}
+    if kind is not None and kind not in kinds:
+        raise DeclarationError(f"leaves: expected kind to be one of {list(kinds)}; got {kind!r}")
+    wanted = kinds.values() if kind is None else (kinds[kind],)
     found: dict[str, Expr] = {}
     for node in topological([as_expr(leaf) for leaf in flatten(outputs)[0]]):
-        if node.op in (INPUT, PARAM, STATE):
+        if node.op in wanted:
             found.setdefault(str(node.attrs["name"]), node)
     return found
 
