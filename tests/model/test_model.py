@@ -314,7 +314,7 @@ def test_training_is_true_in_step_and_gradients_only(style: str) -> None:
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_what_training_selects_leaves_no_mask_in_the_gradient(style: str, whole: bool) -> None:
-    """The flag is known before differentiation: a selection of one shape, or one that broadcasts."""
+    """The flag is known before differentiation: selections of equal shapes, or to broadcast."""
     x = sg.input("x", ("B", 3))
     seen = sg.state("seen", (3,))
     w = sg.param("w", (3,), init=2.0)
