@@ -7,7 +7,8 @@ from symgrad.emit.printer import Context
 from symgrad.errors import CompileError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr
-from symgrad.ir.size import Dim, Size, dim, symbols_in
+from symgrad.ir.size import Dim, dim, symbols_in
+from symgrad.ops.index import Within
 from symgrad.ops.loop import trips
 from symgrad.plan.program import Entry
 
@@ -26,7 +27,7 @@ class Signature:
         parts = [(n.shape, *n.attrs.values()) for n in entry.nodes() if n not in given]
         self.needed = symbols_in(*parts, *((c.left, c.right) for c in entry.checks))
 
-    def inputs(self, bounds: dict[Expr, Size]) -> list[str]:
+    def inputs(self, bounds: dict[Expr, Within]) -> list[str]:
         """Check and bind data, then sizes that it decides, then labels."""
         for x in self.entry.inputs:
             name = self.context.leaf_names[x]
@@ -81,11 +82,12 @@ class Signature:
                 self.bound.add(symbol)
                 self.lines.append(f"{symbol} = {source}")
 
-    def _labels(self, bounds: dict[Expr, Size]) -> None:
-        for x, size in bounds.items():
+    def _labels(self, bounds: dict[Expr, Within]) -> None:
+        for x, (size, mark) in bounds.items():
             name = self.context.leaf_names[x]
             self.context.use("_within")
-            self.lines.append(f"_within({quoted(str(x.attrs['name']))}, {name}, {size})")
+            looked_at = name if mark is None else f"np.where({name} == {mark}, 0, {name})"
+            self.lines.append(f"_within({quoted(str(x.attrs['name']))}, {looked_at}, {size})")
 
     def checks(self) -> list[str]:
         """What could not be proved of sizes at declaration."""
