@@ -240,5 +240,5 @@ def multi_head_attention(
             if 2 < mask.ndim == q.ndim:
                 mask = sg.expand_dims(mask, -3)
         mixed = attention(queries, keys, values, causal, mask, scale, dropout).swapaxes(-3, -2)
-        joined = mixed.reshape((*mixed.shape[:-2], heads * size))
+        joined = sg.name(mixed.reshape((*mixed.shape[:-2], heads * size)), "mixed")
         return projected(joined, "o", units)
