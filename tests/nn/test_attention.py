@@ -329,6 +329,11 @@ X = sg.input("x", ("B", "T", 6))
             r"as many values as keys; got k \(B, T, 6\) and v \(B, S, 6\)",
         ),
         (
+            lambda: sg.nn.multi_head_attention(sg.input("q", ("B", "T", 6), "float32"), X, heads=2),
+            sg.DTypeError,
+            "of one dtype; got q float32, k float64 and v float64",
+        ),
+        (
             lambda: sg.nn.attention(X, X, X, mask=np.ones((3, 3), int)),
             sg.DTypeError,
             "expected mask to be boolean .* or a floating bias; got int64",
