@@ -76,20 +76,20 @@ def agrees(
             n: v.shape for n, v in params.items()
         }
     data = {n: v if v.dtype == bool else v.astype(dtype) for n, v in data.items()}
-    shape = table(*_shape(case, output, data), frequency=0.37).astype(dtype)
-    made = model.predict(params, seed=shape, **data)
+    weight = table(*_sizes(output), frequency=0.37).astype(dtype)
+    made = model.predict(params, seed=weight, **data)
     _compare(made["output"], case["output"], dtype)
     grads = dict(made["grads"])
     if weights:
-        grads |= model.value_and_grad(params, seed=shape, **data)[1]
+        grads |= model.value_and_grad(params, seed=weight, **data)[1]
     assert set(grads) == set(case["grads"])
     for name, values in case["grads"].items():
         _compare(grads[name], values, dtype)
 
 
-def _shape(case: dict[str, Any], output: sg.Expr, data: dict[str, Array]) -> tuple[int, ...]:
-    sizes = {"B": B, "T": T, "S": S}
-    return tuple([size if isinstance(size, int) else sizes[str(size)] for size in output.shape])
+def _sizes(output: sg.Expr) -> list[int]:
+    known = {"B": B, "T": T, "S": S}
+    return [size if isinstance(size, int) else known[str(size)] for size in output.shape]
 
 
 def _compare(found: Array, values: list[float], dtype: str) -> None:
