@@ -7,6 +7,7 @@ right fans, or is orthogonal by itself, whatever draws it.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +43,7 @@ class Arranged:
     ) -> NDArray[Any]:
         """Draw an array."""
         result = np.dtype(dtype)
-        if len(shape) < 2 or shape[-1] % self.groups:
-            raise DeclarationError(
-                f"arranged: needs two axes or more, the last a multiple of {self.groups} groups, "
-                f"not the shape {shape}"
-            )
+        self._check(len(shape), shape[-1] if shape else 0, shape)
 
         def draw(
             rng: np.random.Generator, part: tuple[int, ...], dtype: np.dtype[Any]
@@ -57,6 +54,12 @@ class Arranged:
 
     def source(self, rng: str, shape: str, dtype: str) -> str:
         """The call as source, of the sources of its arguments."""
+        sizes = ast.parse(shape, mode="eval").body
+        assert isinstance(sizes, ast.Tuple)
+        last = sizes.elts[-1] if sizes.elts else None
+        # a symbolic size is what it is when the module runs
+        size = last.value if isinstance(last, ast.Constant) else self.groups
+        self._check(len(sizes.elts), size, shape)
         function, _, arguments = self.init.source(rng, shape, dtype).partition("(")
         options = f", groups={self.groups}" if self.groups > 1 else ""
         options += ", transposed=True" if self.transposed else ""
@@ -65,3 +68,10 @@ class Arranged:
     def kernels(self) -> Kernels:
         """Functions that the source mentions."""
         return (kernels.arranged, *self.init.kernels())
+
+    def _check(self, ndim: int, last: Any, shape: object) -> None:
+        if ndim < 2 or last % self.groups:
+            raise DeclarationError(
+                f"arranged: needs at least two axes, the last a multiple of {self.groups} groups, "
+                f"not the shape {shape}"
+            )

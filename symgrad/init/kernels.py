@@ -103,4 +103,4 @@ def arranged(
     parts = [draw(rng, part, dtype, **options) for _ in range(groups)]
     if transposed:
         parts = [np.swapaxes(each, -1, -2) for each in parts]
-    return np.ascontiguousarray(np.concatenate(parts, axis=-1))
+    return np.ascontiguousarray(np.concatenate(parts, axis=-1)).reshape(shape)
