@@ -315,6 +315,14 @@ def test_loss_and_gradient_hold_one_forward_loop() -> None:
         assert found == loops, source
 
 
+def test_a_state_without_a_name_that_is_kept_is_computed_once() -> None:
+    x, w = sg.input("x", ("T", 3)), sg.input("w", (3,))
+    _, hs = sg.scan(lambda h, v: (sg.tanh(h * w) * sg.exp(v),) * 2, sg.zeros(3), x)
+    loss = (hs**2).sum()
+    source = sg.function([x, w], [loss, sg.grad(loss, w)], style="readable").source
+    assert source.count("np.tanh(") == 1, source
+
+
 def test_products_leave_the_loop() -> None:
     """One product for all steps before the loop, one for each weight after it."""
     leaves, _, loss = declared("recurrent")
