@@ -280,8 +280,10 @@ class _Planner:
                 dead.append(storage)
         programs = {}
         for key, region in regions(node):
-            outputs = {str(i): out for i, out in enumerate(region.outputs)}
-            graph = Graph(outputs, self.graph.origins)
+            made = [*region.outputs]
+            if key == "body":  # a carry of which all are kept is written twice
+                made += [region.outputs[i] for i in node.attrs.get("trails", ())]
+            graph = Graph({str(i): out for i, out in enumerate(made)}, self.graph.origins)
             entry = Entry("", graph, list(region.parameters), draws=self.entry.draws)
             inner = _Planner(entry, self.kept, self.every, self.buffers)
             programs[key] = inner.run()
