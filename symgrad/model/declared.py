@@ -110,14 +110,14 @@ class Declared(Artefact):
         >>> with sg.scope("hidden"):
         ...     h = sg.tanh(x @ sg.param("W", (8, 4)) + sg.param("b", (4,)))
         >>> print(sg.compile((h**2).mean()).summary())
-        layer    output   parameters  FLOPs forward
+        layer    output  parameters  FLOPs forward
         x        (B, 8)
-        hidden   (B, 4)           36          108*B
-        (model)  ()                             8*B
-        total                     36          116*B
+        hidden   (B, 4)          36          128*B
+        (model)  ()                            8*B
+        total                    36          136*B
         <BLANKLINE>
         36 parameters, 288 bytes
-        248*B + 4 FLOPs forward and backward
+        308*B FLOPs forward and backward
         """
         from symgrad.viz.summary import Summary
 

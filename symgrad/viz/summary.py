@@ -136,13 +136,13 @@ class Summary:
             if leaf.op.name != "input" and _home(leaf):
                 own.setdefault(_home(leaf), []).append(leaf)
         for scope in found.ordered(own):
-            value = found.leaving.get(scope)
+            last = found.leaving.get(scope)
             rows.append(
                 Layer(
                     scope or MODEL,
                     "scope" if scope else "model",
-                    None if value is None else _shape(value, sizes),
-                    None if value is None else value.dtype.name,
+                    None if last is None else _shape(last, sizes),
+                    None if last is None else last.dtype.name,
                     _numbers(own.get(scope, ()), "param", sizes),
                     _numbers(own.get(scope, ()), "state", sizes),
                     evaluated(costs.get(scope, 0), sizes),
