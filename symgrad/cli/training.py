@@ -131,24 +131,28 @@ def _optimizer(options: argparse.Namespace, name: str) -> Any:
         )
     if options.optimizer not in rules:
         raise CommandError(f"--optimizer: expected one of {known}; got {options.optimizer!r}")
-    if options.lr is None:
-        raise CommandError("--optimizer needs a learning rate: pass --lr, such as --lr 1e-3")
-    return rules[options.optimizer](options.lr)
+    rule = rules[options.optimizer]
+    if options.lr is not None:
+        return rule(options.lr)
+    if inspect.signature(rule).parameters["lr"].default is inspect.Parameter.empty:
+        raise CommandError(
+            f"--optimizer {options.optimizer} needs a learning rate: pass --lr, such as --lr 1e-2"
+        )
+    return rule()
 
 
-def _rules() -> dict[str, Callable[[float], Any]]:
+def _rules() -> dict[str, Callable[..., Any]]:
     """The optimisers that need no more than a learning rate, by their names in small letters."""
     found = {}
     for name in sg.optim.__all__:
         value = getattr(sg.optim, name)
-        if not isinstance(value, type) or not issubclass(value, sg.optim.Optimizer):
+        if not isinstance(value, type) or not hasattr(value, "update"):
             continue
-        needed = [
-            p.name
-            for p in inspect.signature(value).parameters.values()
-            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-        if needed == ["lr"]:
+        if value in (sg.optim.Optimizer, sg.optim.Elementwise):  # what others are made of
+            continue
+        parameters = inspect.signature(value).parameters
+        needed = {n for n, p in parameters.items() if p.default is p.empty}
+        if "lr" in parameters and needed <= {"lr"}:
             found[name.lower()] = value
     return dict(sorted(found.items()))
 
@@ -207,6 +211,10 @@ class Epochs(Callback):
 
     def on_begin(self, run: Run) -> None:
         """Begin to write; say where a resumed run goes on."""
+        if len(run.history) > self._total:  # the record would tell of a shorter run
+            raise CommandError(
+                f"--epochs: the run has done {len(run.history)} already; got {self._total}"
+            )
         self._begin()
         self.run = run
         if run.step:

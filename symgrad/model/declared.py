@@ -61,7 +61,7 @@ class Declared(Artefact):
         """What ``predict`` returns, as it was declared; None if it was not."""
         if not self._made.outputs:
             return None
-        return trees.restored(self._made.tree, list(self._made.outputs.values()))
+        return trees.unflatten(self._made.tree, list(self._made.outputs.values()))
 
     @property
     def optimizer(self) -> Any:

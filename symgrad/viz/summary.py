@@ -23,7 +23,8 @@ __all__ = ["MODEL", "Layer", "Summary"]
 #: the row of what stands in no scope
 MODEL = "(model)"
 
-_NAME, _SHAPE, _FORMULA = 36, 22, 28  # characters of a cell
+_WIDTH = 99  # characters of a line, at most: a name gives way
+_NAME, _SHAPE, _NUMBER, _FORMULA = 24, 22, 16, 26  # of a cell; of a name, at least
 
 Shape = tuple[Size, ...]
 
@@ -170,18 +171,22 @@ class Summary:
                 output += f" {row.dtype}"
             table.append(
                 [
-                    printable(row.name, _NAME),
+                    row.name,
                     printable(output, _SHAPE),
-                    *[
-                        _amount(n) if n != 0 else ""
-                        for n in (row.parameters, row.states, row.flops)
-                    ],
+                    *self._numbers(row.parameters, row.states, row.flops),
                 ]
             )
-        table.append(["total", "", *map(_amount, (self.parameters, self.states, self.flops))])
+        total = self._numbers(self.parameters, self.states, self.flops)
+        table.append(["total", "", *[cell or "0" for cell in total]])
         if self.states == 0:
             table = [[*line[:3], line[4]] for line in table]
         return table
+
+    @staticmethod
+    def _numbers(parameters: Size, states: Size, flops: Size) -> list[str]:
+        """Cells of a row; nothing instead of 0."""
+        cells = ((parameters, _NUMBER), (states, _NUMBER), (flops, _FORMULA))
+        return [_amount(n, width) if n != 0 else "" for n, width in cells]
 
     def _notes(self) -> list[str]:
         notes = [f"{_amount(self.parameters)} parameters, {_amount(self.parameter_bytes)} bytes"]
@@ -197,9 +202,11 @@ class Summary:
     def __str__(self) -> str:
         table = self._table()
         widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+        widths[0] = min(widths[0], max(_NAME, _WIDTH - sum(widths[1:]) - 2 * len(widths[1:])))
         lines = []
         for line in table:
-            cells = [line[0].ljust(widths[0]), line[1].ljust(widths[1])]
+            name = printable(line[0], widths[0])
+            cells = [name.ljust(widths[0]), line[1].ljust(widths[1])]
             cells += [cell.rjust(w) for cell, w in zip(line[2:], widths[2:], strict=True)]
             lines.append("  ".join(cells).rstrip())
         return "\n".join([*lines, "", *self._notes()])
@@ -358,13 +365,13 @@ def _plain(size: Size) -> int | str:
     return size if isinstance(size, int) else plain_trips(str(size))
 
 
-def _amount(size: Size) -> str:
+def _amount(size: Size, width: int = _WIDTH) -> str:
     """A number, or a formula: its leading terms, where it is long."""
     if isinstance(size, int):
         return f"{size:,}"
     text = plain_trips(str(size))
-    if len(text) <= _FORMULA:
+    if len(text) <= width:
         return text
-    kept = text[: _FORMULA - 5]
+    kept = text[: width - 6]
     cut = max(kept.rfind(" + "), kept.rfind(" - "))
-    return f"{text[:cut]} + ..." if cut > 0 else f"{kept}..."
+    return f"{text[:cut]} + ..." if cut > 0 else f"{text[: width - 3]}..."
