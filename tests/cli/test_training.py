@@ -35,7 +35,7 @@ free = sg.compile(loss, outputs=z)
 noisy = sg.compile(
     loss + 0.1 * (sg.random.normal(h.shape) * h).mean(), outputs=z, optimizer=sg.optim.SGD(0.1)
 )
-gap = sg.log(loss - 0.9)
+gap = sg.log(z.mean() + 1.0)
 narrow = sg.compile(2.0 * gap, outputs=z, optimizer=sg.optim.SGD(0.5))
 rows = sg.function([x], sg.tanh(x))
 
@@ -88,8 +88,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def train(folder: Path, command: Command) -> Train:
-    """Run ``symgrad train net.py:model --data data.npz``, or with other data or another name."""
+def train(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Run ``symgrad train net.py:model --data data.npz``, or with other data or another name.
+
+    Without matplotlib, which is slow: the first test draws.
+    """
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
     def run(*arguments: str, name: str = "model", data: tuple[str, ...] = ("data.npz",)) -> Ran:
         given = [part for one in data for part in ("--data", one)]
@@ -115,9 +119,10 @@ def environment() -> dict[str, str]:
 
 
 def test_a_run_prints_the_layers_an_epoch_a_line_and_where_things_are(
-    train: Train, folder: Path
+    folder: Path, command: Command
 ) -> None:
-    ran = train("--epochs", "3", "--validation", "0.2", "--metric", "accuracy=t")
+    options = ("--epochs", "3", "--validation", "0.2", "--metric", "accuracy=t")
+    ran = command("train", "net.py:model", "--data", "data.npz", *options)
     assert (ran.status, ran.err) == (0, "")
     table, epochs, files = ran.out.rstrip().rsplit("\n\n", 2)
     assert table.startswith("layer    output      parameters  FLOPs forward\n")
@@ -128,6 +133,7 @@ def test_a_run_prints_the_layers_an_epoch_a_line_and_where_things_are(
     assert [bool(re.fullmatch(pattern, line)) for line in epochs.splitlines()] == [True] * 3
     told = [line.split()[0] for line in files.splitlines()]
     assert all((folder / path).is_file() for path in told)
+    assert "<svg" in (folder / "run/history.svg").read_text()
     left = {p.name for p in (folder / "run").iterdir()}
     assert left == {Path(path).name for path in told} | {"modules"}
 
@@ -142,7 +148,6 @@ def test_the_folder_holds_the_declaration_the_history_and_a_module_that_runs_alo
     with (run / "history.csv").open() as file:
         history = list(csv.DictReader(file))
     assert [row["epoch"] for row in history] == ["1", "2"]
-    assert "<svg" in (run / "history.svg").read_text()
     x = np.ones((2, 4))
     there = outputs_in_a_fresh_interpreter(run / "model.py", run / "params.npz", {"x": x})
     p = params(folder)
@@ -150,6 +155,13 @@ def test_the_folder_holds_the_declaration_the_history_and_a_module_that_runs_alo
     np.testing.assert_allclose(there, here, rtol=1e-14)
     for entry in ("init", "predict", "evaluate", "value_and_grad", "init_optimizer", "step"):
         assert f"def {entry}(" in (run / "model.py").read_text()
+
+
+def test_without_matplotlib_the_run_says_what_was_not_drawn(train: Train, folder: Path) -> None:
+    ran = train("--epochs", "1")
+    assert ran.status == 0
+    assert "history.svg     not drawn: a plot needs the package matplotlib: pip install" in ran.out
+    assert not (folder / "run/history.svg").exists()
 
 
 def test_the_record_tells_all_that_decides_the_bits(train: Train, folder: Path) -> None:
@@ -231,7 +243,7 @@ def test_the_best_parameters_are_kept_with_patience(train: Train, folder: Path) 
 def test_data_come_from_files_and_from_python(
     train: Train, folder: Path, data: tuple[str, ...]
 ) -> None:
-    ran = train("--epochs", "2", "--metric", "share=:share", data=data)
+    ran = train("--epochs", "1", "--metric", "share=:share", data=data)
     assert (ran.status, ran.err) == (0, "")
     assert "share 0." in ran.out
     assert json.loads((folder / "run/run.json").read_text())["data"]
@@ -439,7 +451,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(train: Train, folder: 
 
 
 def test_a_loss_that_is_not_finite_names_the_expression(train: Train, folder: Path) -> None:
-    ran = train("--epochs", "200", "--batch-size", "all", name="narrow")
+    ran = train("--epochs", "200", "--batch-size", "all", name="narrow", data=("x=x.npy",))
     assert ran.status == 1
     assert re.match(r"symgrad: step \d+, batch 1 of epoch \d+: the loss is ", ran.err)
     assert re.search(r"\n  gap is (nan|-inf) .*, declared at .*net.py:\d+", ran.err)
@@ -448,9 +460,11 @@ def test_a_loss_that_is_not_finite_names_the_expression(train: Train, folder: Pa
 
 
 def test_steps_that_are_not_finite_can_be_skipped(train: Train, folder: Path) -> None:
-    ran = train("--epochs", "30", "--nonfinite", "skip", "--batch-size", "8", name="narrow")
-    assert ran.status in (0, 1)  # an epoch of which nothing is left ends the run
-    assert "skipped" in ran.out
+    options = ("--epochs", "99", "--batch-size", "4", "--nonfinite", "skip")
+    ran = train(*options, name="narrow", data=("x=x.npy",))
+    assert ran.status == 1  # of an epoch, nothing was left
+    assert re.search(r"no step of epoch \d+ had a finite loss", ran.err)
+    assert re.search(r"epoch +\d+/99  loss \S+  skipped \d+  ", ran.out)
 
 
 # ---------------------------------------------------------------- the table alone
