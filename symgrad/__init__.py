@@ -38,7 +38,7 @@ _HOMES = {
         "training",
         "update",
     ),
-    "symgrad.model.trace": ("Spec", "leaves", "spec", "trace"),
+    "symgrad.model.trace": ("Spec", "leaves", "spec", "subexpressions", "trace"),
     "symgrad.model.control": ("cond", "map", "scan", "while_loop"),
     "symgrad.model.jacobian": (
         "gauss_newton",
@@ -64,6 +64,7 @@ _HOMES = {
 _LAZY = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {
     "init": "symgrad.init",
+    "losses": "symgrad.losses",
     "optim": "symgrad.optim",
     "train": "symgrad.train",
     "nn": "symgrad.nn",

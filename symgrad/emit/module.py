@@ -26,7 +26,8 @@ from symgrad.ir.graph import Graph
 from symgrad.ir.imports import bound_names
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.ir.op import OPS, Op
-from symgrad.ir.size import Dim, Size, symbols_in
+from symgrad.ir.size import Dim, symbols_in
+from symgrad.ops.index import Within
 from symgrad.plan.program import Entry, Loop, Program
 from symgrad.plan.scalars import is_number
 
@@ -166,7 +167,7 @@ def print_entry(
     arguments: Sequence[str],
     document: str,
     returns: Callable[[Callable[[str], str]], str],
-    bounds: dict[Expr, Size] | None = None,
+    bounds: dict[Expr, Within] | None = None,
     debug: bool = False,
     given: Sequence[Expr | str] = (),
     writes: bool = False,
@@ -184,7 +185,7 @@ def print_entry(
         The docstring.
     returns : callable
         Given a function from an output's label to its source, the text after ``return``.
-    bounds : dict of Expr to Size
+    bounds : dict of Expr to Within
         Index inputs, and the size that they must stay below.
     debug : bool
         Check every value for NaN and infinities.
@@ -328,7 +329,7 @@ def _check_function(
     entry: Entry,
     signature: Signature,
     context: Context,
-    bounds: dict[Expr, Size],
+    bounds: dict[Expr, Within],
     helpers: dict[str, str],
     body: list[str],
 ) -> None:

@@ -12,8 +12,8 @@ def filled(parts: list[str], width: int) -> list[str]:
     lines: list[str] = []
     short: list[str] = []
     for part in parts:  # what is still too long is broken after any comma, but in no string
-        if len(part) > width and not set(part) & {"'", '"'}:
-            short += part.replace(", ", ",\n").split("\n")
+        if len(part) > width:
+            short += _after_commas(part)
         else:
             short.append(part)
     for part in short:
@@ -22,6 +22,20 @@ def filled(parts: list[str], width: int) -> list[str]:
         else:
             lines.append(part)
     return lines
+
+
+def _after_commas(text: str) -> list[str]:
+    """Broken after each comma that is in no string."""
+    pieces, start, quote = [], 0, ""
+    for i, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote and text[i - 1] != "\\" else quote
+        elif char in "\"'":
+            quote = char
+        elif text.startswith(", ", i):
+            pieces.append(text[start : i + 1])
+            start = i + 2
+    return [*pieces, text[start:]]
 
 
 def split(text: str) -> list[str]:

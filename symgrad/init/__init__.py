@@ -8,9 +8,13 @@ rounded values of its float64 twin.
 
 from __future__ import annotations
 
+from typing import Any
+
 from symgrad.init import kernels
+from symgrad.init.arranged import Arranged
 from symgrad.init.initializers import (
     Constant,
+    Delta,
     Identity,
     Initializer,
     Normal,
@@ -21,7 +25,9 @@ from symgrad.init.initializers import (
 )
 
 __all__ = [
+    "Arranged",
     "Constant",
+    "Delta",
     "Identity",
     "Initializer",
     "Normal",
@@ -29,7 +35,9 @@ __all__ = [
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
+    "arranged",
     "constant",
+    "delta",
     "fans",
     "glorot_normal",
     "glorot_uniform",
@@ -63,7 +71,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     -------
     fan_in, fan_out : int
         For a kernel both are multiplied by the size of its window. A vector scales each of its
-        n entries by itself, and counts as ``(n, n)``; a scalar as ``(1, 1)``.
+        n entries by itself, and counts as ``(n, n)``; a scalar as ``(1, 1)``. A kernel in groups
+        or of a transposed convolution is another matter: see :func:`arranged`.
 
     Examples
     --------
@@ -239,6 +248,54 @@ def identity() -> Identity:
            [0., 1.]])
     """
     return Identity()
+
+
+def delta() -> Delta:
+    """Give the kernel of a convolution that hands on its input: the identity in mid-window.
+
+    That holds for a stride of 1 and a padding of "same". Known as Dirac too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> delta()(np.random.default_rng(0), (3, 2, 2), "float64").tolist()
+    [[[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]]
+    """
+    return Delta()
+
+
+def arranged(init: Any, groups: int = 1, transposed: bool = False) -> Any:
+    r"""Adapt an initialiser to a kernel in groups, or to that of a transposed convolution.
+
+    A kernel (\*window, in / groups, out) is as many kernels side by side as there are groups: its
+    inputs go to out / groups outputs and not to all. A transposed kernel is (\*window, out, in).
+    Each part is drawn by itself as (\*window, in, out), so that Glorot's and He's variances
+    come of the numbers of connections that there are. The layers of ``sg.nn`` do this by
+    themselves.
+
+    Parameters
+    ----------
+    init : initialiser, array, number or callable
+        What does not look at the shape (a constant, a normal of given variance), or is not an
+        initialiser of this module, is given back as it is.
+    groups : int
+    transposed : bool
+
+    Raises
+    ------
+    DeclarationError
+        If `groups` is no integer >= 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> depthwise = arranged(glorot_uniform(), groups=64)
+    >>> W = depthwise(np.random.default_rng(0), (3, 3, 1, 64), "float64")
+    >>> round(float(W.std()) * 3, 1)  # 9 inputs and 9 outputs
+    1.0
+    """
+    adapts = isinstance(init, (VarianceScaling, Orthogonal, Delta))
+    return Arranged(init, groups, transposed) if adapts and (groups != 1 or transposed) else init
 
 
 xavier_uniform = glorot_uniform

@@ -21,6 +21,7 @@ from symgrad.init import kernels
 
 __all__ = [
     "Constant",
+    "Delta",
     "Identity",
     "Initializer",
     "Normal",
@@ -332,3 +333,28 @@ class Identity:
     def _check(self, ndim: int, shape: object) -> None:
         if ndim != 2:
             raise DeclarationError(f"identity: needs a matrix, not the shape {shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The kernel of a convolution that hands on its input: the identity in mid-window."""
+
+    def __call__(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike
+    ) -> NDArray[Any]:
+        """Give the kernel."""
+        self._check(len(shape), shape)
+        return kernels.delta(rng, shape, np.dtype(dtype))
+
+    def source(self, rng: str, shape: str, dtype: str) -> str:
+        """The call as source, of the sources of its arguments."""
+        self._check(_axes(shape), shape)
+        return f"delta({rng}, {shape}, {dtype})"
+
+    def kernels(self) -> Kernels:
+        """Functions that the source mentions."""
+        return (kernels.delta,)
+
+    def _check(self, ndim: int, shape: object) -> None:
+        if ndim < 2:
+            raise DeclarationError(f"delta: needs at least two axes, not the shape {shape}")

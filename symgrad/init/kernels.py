@@ -4,9 +4,14 @@ Each uses NumPy, builtins, and the functions and constants of this file only. Dr
 float64 and then rounded.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs
+# the type of a function that is an argument cannot be named without an import
+
 import numpy as np
 
 __all__ = [
+    "arranged",
+    "delta",
     "fans",
     "orthogonal",
     "truncated_normal",
@@ -72,3 +77,30 @@ def orthogonal(
     if rows < columns:
         q = q.T
     return np.asarray(gain * q.reshape(shape)).astype(dtype, order="C")
+
+
+def delta(rng: np.random.Generator, shape: tuple[int, ...], dtype: type | np.dtype) -> np.ndarray:
+    """Give the kernel of a convolution that hands on its input: the identity in mid-window."""
+    kernel = np.zeros(shape, dtype)
+    if kernel.size:
+        kernel[tuple([(size - 1) // 2 for size in shape[:-2]])] = np.eye(shape[-2], shape[-1])
+    return kernel
+
+
+def arranged(
+    draw,
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: type | np.dtype,
+    groups: int = 1,
+    transposed: bool = False,
+    **options,
+) -> np.ndarray:
+    """Draw the kernel of each group as (*window, in, out); put them side by side."""
+    part = (*shape[:-1], shape[-1] // groups)
+    if transposed:
+        part = (*part[:-2], part[-1], part[-2])
+    parts = [draw(rng, part, dtype, **options) for _ in range(groups)]
+    if transposed:
+        parts = [np.swapaxes(each, -1, -2) for each in parts]
+    return np.ascontiguousarray(np.concatenate(parts, axis=-1)).reshape(shape)

@@ -134,6 +134,11 @@ class Expr(Operators):
         return self.origin.name or self.origin.variable
 
     @property
+    def scope(self) -> str:
+        """The scope in which it was declared, such as ``encoder.layer1``; empty outside of any."""
+        return self.origin.scope if self.origin else ""
+
+    @property
     def location(self) -> str | None:
         """``file:line`` of the declaration, where it is known."""
         return self.origin.location if self.origin else None

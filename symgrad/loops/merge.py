@@ -74,17 +74,16 @@ def _pair_of_branches(
 
 def _pair_of_loops(outputs: Sequence[Expr]) -> tuple[Expr, dict[Expr, dict[int, int]]] | None:
     loops = [node for node in topological(outputs) if node.op is LOOP]
-    by_parameter: dict[Expr, Expr] = {}
-    tried: set[tuple[Expr, Expr]] = set()
+    with_parameter: dict[Expr, list[Expr]] = {}
     for node in loops:
-        for p in node.attrs["body"].parameters:
-            other = by_parameter.setdefault(p, node)
-            if other is node or (other, node) in tried:
-                continue
-            tried.add((other, node))
+        parameters = node.attrs["body"].parameters
+        # loops of several layers may have all their parameters in common: each is tried
+        for other in dict.fromkeys([o for p in parameters for o in with_parameter.get(p, ())]):
             union = _union(other, node)
             if union is not None:
                 return union
+        for p in parameters:
+            with_parameter.setdefault(p, []).append(node)
     return None
 
 

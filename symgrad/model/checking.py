@@ -110,7 +110,11 @@ def check_gradients(
         wrt = [n for n in nodes if n.op is INPUT and is_float(n.dtype)]
     if not wrt:
         raise DeclarationError("the loss has no parameter and no floating input to check")
-    given = _point(point or {}, nodes)
+    known = list(Graph({"loss": loss}).nodes())
+    if isinstance(loss_or_model, Model):  # `model.init()` is a point, whatever the loss needs of it
+        known += [*loss_or_model._made.params, *loss_or_model._made.states]
+    unneeded = set(known) - set(nodes)
+    given = {k: v for k, v in _point(point or {}, known).items() if k not in unneeded}
     outputs = stabilised([graph.outputs["loss"]], wrt)
     return check_expressions(outputs, wrt, given, modes, order, seed, _Compiled(seed))
 

@@ -13,6 +13,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.dtypes import as_dtype, get_default_dtype, is_complex, is_float
 from symgrad.ir.node import Expr, as_expr, identity, literal, make
 from symgrad.ir.provenance import Origin, capture, current_scope
+from symgrad.model.sharing import stored
 from symgrad.ops.leaf import INPUT, NAMED, PARAM, STATE, TRAINING
 
 __all__ = [
@@ -143,7 +144,7 @@ def param(name: str, shape: Any, init: Any = None, dtype: Any = None) -> Expr:
         raise DTypeError(
             f"parameter {full!r}: expected a floating dtype, since it is trained; got {made.dtype}"
         )
-    return made
+    return stored(made)
 
 
 def _is_shape(shape: Any) -> bool:
@@ -196,9 +197,8 @@ def state(name: str, shape: Any, init: Any = 0.0, dtype: Any = None) -> Expr:
     """
     full = _in_scope(_checked_name(name, "a state"))
     axes = sizes.as_shape(shape) if _is_shape(shape) else ()
-    return _leaf(
-        STATE, full, shape, dtype, "state", init=_initialiser(init, full, axes), cell=Cell()
-    )
+    holder = _initialiser(init, full, axes)
+    return stored(_leaf(STATE, full, shape, dtype, "state", init=holder, cell=Cell()))
 
 
 def update(state: Expr, expression: Any) -> None:
@@ -210,13 +210,15 @@ def update(state: Expr, expression: Any) -> None:
     ----------
     state : Expr
         From :func:`state`.
-    expression : Expr, array or number
-        Of the state's shape.
+    expression : Expr, array or number, or a function
+        Of the state's shape. A function takes the value that the state is to have so far (the
+        state itself, or the new value that an earlier update gave it) and gives the next: so
+        updates of a state that is used at several places follow one another.
 
     Raises
     ------
     DeclarationError
-        If it is no state, or has an update already.
+        If it is no state, or has an update already that is not of this expression.
     ShapeError
         If the shapes differ.
 
@@ -226,12 +228,18 @@ def update(state: Expr, expression: Any) -> None:
     >>> mean = sg.state("mean", (3,))
     >>> x = sg.input("x", ("B", 3))
     >>> sg.update(mean, 0.9 * mean + 0.1 * x.mean(axis=0))
+    >>> seen = sg.state("seen", ())
+    >>> for data in (x, sg.input("y", ("C", 3))):
+    ...     sg.update(seen, lambda so_far: so_far + data.shape[0])
     """
     if not isinstance(state, Expr) or state.op is not STATE:
         raise DeclarationError(f"sg.update takes a state from sg.state; got {state!r}")
-    new = as_expr(expression)
     cell: Cell = state.attrs["cell"]
-    if cell.expression is not None and cell.expression is not new:
+    follows = callable(expression) and not isinstance(expression, Expr)
+    if follows:
+        expression = expression(state if cell.expression is None else cell.expression)
+    new = as_expr(expression)
+    if not follows and cell.expression is not None and cell.expression is not new:
         raise DeclarationError(f"the state {state.name!r} has an update already")
     if new.shape != state.shape:
         if new.shape:

@@ -68,6 +68,12 @@ class Declared(Artefact):
         """The optimiser that it was compiled with, or None."""
         return self._made.optimizer
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """What ``step`` returns beside the loss, by name: see ``watch=`` of :func:`compile`."""
+        watching = self._made.watching
+        return () if watching is None else tuple(watching.names)
+
     def signature(self, entry: str) -> Signature:
         """What an entry takes, beside parameters and the optimiser's state.
 

@@ -220,8 +220,11 @@ class Entries:
             label = "" if i else "params"
             lines.append(f"{label.ljust(width)}  {row.replace(_TIED, ' ')}")
         for x in data:
-            bound = self.bounds.get(x)
-            checked = f", checked: 0 <= {shown(x)} < {bound}" if bound is not None else ""
+            checked = ""
+            if x in self.bounds:
+                size, mark = self.bounds[x]
+                checked = f", checked: 0 <= {shown(x)} < {size}"
+                checked += f", or {mark}" if mark is not None else ""
             lines.append(f"{shown(x).ljust(width)}  {x.aval}{checked}")
         if random:
             lines.append(f"{'rng'.ljust(width)}  numpy.random.Generator: one key is taken from it")

@@ -9,6 +9,7 @@ import numpy as np
 
 from symgrad.emit.literals import array_source, quoted, scalar_source
 from symgrad.emit.module import EntrySource
+from symgrad.emit.wrapping import filled, split
 from symgrad.errors import CompileError, DeclarationError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr
@@ -74,7 +75,10 @@ def _item(name: str, source: str) -> list[str]:
     """An item of a dictionary, with the arguments of a long call on a line of their own."""
     if len(name) + len(source) > _WIDTH and source.endswith(")"):
         call, _, arguments = source.partition("(")
-        return [f"{name}: {call}(", f"    {arguments[:-1]}", "),"]
+        rows = [arguments[:-1]]
+        if len(rows[0]) >= _WIDTH:
+            rows = filled(split(source)[1:-1], _WIDTH - 1)
+        return [f"{name}: {call}(", *("    " + row for row in rows), "),"]
     return [f"{name}: {source},"]
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from symgrad.autodiff.reverse import cotangents
 from symgrad.ir import provenance
 from symgrad.ir.graph import Graph, inherit, rebuild, substitute, topological
-from symgrad.ir.node import Expr, literal
+from symgrad.ir.node import LITERAL, Expr, literal
+from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.provenance import Origin
 from symgrad.ir.region import rebuilt
 from symgrad.ir.verify import verify
@@ -24,6 +25,7 @@ from symgrad.model.grad import zero
 from symgrad.ops.custom import CUSTOM, IMPLICIT, inlined
 from symgrad.ops.item import ITEM
 from symgrad.ops.leaf import NAMED, TRAINING
+from symgrad.ops.selection import WHERE
 from symgrad.rewrite import SIMPLE, STABLE
 from symgrad.rewrite.engine import rewrite
 
@@ -82,7 +84,7 @@ Pass = Callable[[Graph, Job], tuple[Graph, Counter[str]]]
 
 
 def resolve(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
-    """Names become origins; the training flag becomes what it is in this entry."""
+    """Names become origins; the training flag what it is in this entry, and what it selects."""
     named: dict[Expr, str] = {}
 
     def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
@@ -91,6 +93,12 @@ def resolve(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
             return args[0]
         if node.op is TRAINING:
             return literal(job.training)
+        if node.op is WHERE and args[0].op is LITERAL and not args[0].shape:
+            # now, so that no derivative carries a mask that is true everywhere
+            chosen = args[1] if bool(args[0].attrs["value"].array) else args[2]
+            if chosen.shape != node.shape:
+                chosen = FUNCTIONS["broadcast_to"](chosen, node.shape)
+            return chosen if chosen.dtype == node.dtype else chosen.astype(node.dtype)
         return rebuilt(node, args, visit)
 
     new = graph.map(visit)

@@ -20,7 +20,7 @@ from symgrad.model.declare import input
 from symgrad.model.tree import flatten
 from symgrad.ops.leaf import INPUT, PARAM, STATE
 
-__all__ = ["Spec", "leaves", "spec", "trace"]
+__all__ = ["Spec", "leaves", "spec", "subexpressions", "trace"]
 
 
 class Spec(NamedTuple):
@@ -111,8 +111,43 @@ def trace(fn: Callable[..., Any], /, *specs: Any, **named: Any) -> Any:
     return _expressions(result)
 
 
-def leaves(outputs: Any) -> dict[str, Expr]:
+def leaves(outputs: Any, kind: str | None = None) -> dict[str, Expr]:
     """The inputs, parameters and states that expressions are made of, by name.
+
+    Parameters
+    ----------
+    outputs : Expr, or structure of them
+    kind : "input", "param" or "state", optional
+        All three if None.
+
+    Raises
+    ------
+    DeclarationError
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x, w = sg.input("x", (3,)), sg.param("w", (3,))
+    >>> list(sg.leaves((w * x).sum()))
+    ['w', 'x']
+    >>> list(sg.leaves((w * x).sum(), kind="param"))
+    ['w']
+    """
+    kinds = {"input": INPUT, "param": PARAM, "state": STATE}
+    if kind is not None and kind not in kinds:
+        raise DeclarationError(f"leaves: expected kind to be one of {list(kinds)}; got {kind!r}")
+    wanted = kinds.values() if kind is None else (kinds[kind],)
+    found: dict[str, Expr] = {}
+    for node in topological([as_expr(leaf) for leaf in flatten(outputs)[0]]):
+        if node.op in wanted:
+            found.setdefault(str(node.attrs["name"]), node)
+    return found
+
+
+def subexpressions(outputs: Any) -> list[Expr]:
+    """All that expressions are made of, themselves included: arguments before what needs them.
+
+    What stands in the body of a loop or a branch is part of that loop's expression.
 
     Parameters
     ----------
@@ -121,15 +156,11 @@ def leaves(outputs: Any) -> dict[str, Expr]:
     Examples
     --------
     >>> import symgrad as sg
-    >>> x, w = sg.input("x", (3,)), sg.param("w", (3,))
-    >>> list(sg.leaves((w * x).sum()))
-    ['w', 'x']
+    >>> x = sg.input("x", (3,))
+    >>> [node.op.name for node in sg.subexpressions(sg.tanh(2.0 * x))]
+    ['literal', 'input', 'multiply', 'tanh']
     """
-    found: dict[str, Expr] = {}
-    for node in topological([as_expr(leaf) for leaf in flatten(outputs)[0]]):
-        if node.op in (INPUT, PARAM, STATE):
-            found.setdefault(str(node.attrs["name"]), node)
-    return found
+    return list(topological([as_expr(leaf) for leaf in flatten(outputs)[0]]))
 
 
 Named = list[tuple[str, Any]]

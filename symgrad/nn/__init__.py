@@ -1,54 +1,99 @@
-"""Layers, written on the public surface."""
+"""Layers: functions that declare their parameters in the current scope and give an expression.
+
+=================  ================================================================
+family             layers
+=================  ================================================================
+dense              ``dense``, ``mlp``, ``flatten``
+convolution        ``conv1d``, ``conv2d``, ``depthwise_conv2d``, ``separable_conv2d``,
+                   ``conv1d_transpose``, ``conv2d_transpose``
+pooling            ``max_pool1d``, ``max_pool2d``, ``avg_pool1d``, ``avg_pool2d``,
+                   ``global_max_pool``, ``global_avg_pool``
+normalisation      ``batch_norm``, ``layer_norm``, ``rms_norm``, ``group_norm``,
+                   ``instance_norm``
+embedding          ``embedding``, ``one_hot``
+dropout            ``dropout``, ``spatial_dropout``
+residual           ``residual``
+recurrent          ``rnn``, ``gru``, ``lstm``
+attention          ``attention``, ``multi_head_attention``, ``transformer_block``
+positions          ``sinusoidal_positions``, ``learned_positions``, ``rotary``
+sharing            ``shared``
+=================  ================================================================
+
+Each takes ``name``, a scope for its parameters: matrices are ``W``, biases ``b``, the scale and
+shift of a normalisation ``gamma`` and ``beta``. Data has its batch first and its channels last.
+They are written on the public surface: a layer of one's own is a function like any other.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from symgrad import one_hot
+from symgrad.nn.attention import attention, multi_head_attention
+from symgrad.nn.convolution import (
+    conv1d,
+    conv1d_transpose,
+    conv2d,
+    conv2d_transpose,
+    depthwise_conv2d,
+    separable_conv2d,
+)
+from symgrad.nn.dense import dense, flatten, mlp
+from symgrad.nn.dropout import dropout, spatial_dropout
+from symgrad.nn.embedding import embedding
+from symgrad.nn.normalisation import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+from symgrad.nn.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    global_avg_pool,
+    global_max_pool,
+    max_pool1d,
+    max_pool2d,
+)
+from symgrad.nn.positions import learned_positions, rotary, sinusoidal_positions
+from symgrad.nn.recurrent import gru, lstm, rnn
+from symgrad.nn.residual import residual
+from symgrad.nn.sharing import shared
+from symgrad.nn.transformer import transformer_block
 
-import symgrad as sg
-
-__all__ = ["dropout"]
-
-
-def dropout(x: Any, rate: float) -> sg.Expr:
-    """Drop each entry with probability `rate` in training, scale what is kept; else do nothing.
-
-    The entries that are kept are divided by ``1 - rate``, so that the mean is the same in
-    training and in evaluation. Srivastava et al., *Dropout: a simple way to prevent neural
-    networks from overfitting* (2014).
-
-    Parameters
-    ----------
-    x : Expr
-        Floating.
-    rate : float
-        In [0, 1).
-
-    Raises
-    ------
-    DeclarationError, DTypeError
-
-    Examples
-    --------
-    >>> import numpy as np, symgrad as sg
-    >>> x = sg.input("x", ("B",))
-    >>> w = sg.param("w", (), init=1.0)
-    >>> kept = sg.nn.dropout(w * x, 0.5)
-    >>> model = sg.compile(kept.sum(), outputs=kept)
-    >>> params = model.init()
-    >>> model.predict(params, x=np.ones(4))
-    array([1., 1., 1., 1.])
-    >>> loss, grads = model.value_and_grad(params, x=np.ones(1000), rng=np.random.default_rng(0))
-    >>> 900 < float(loss) < 1100
-    True
-    """
-    x = sg.as_expr(x)
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-        raise sg.DeclarationError(f"dropout: rate must satisfy 0 <= rate < 1; got {rate!r}")
-    if x.dtype.kind != "f":
-        raise sg.DTypeError(f"dropout: expected a floating array; got {x.dtype}")
-    if rate == 0:
-        return x
-    keep = round(1 - rate, 15)
-    mask = sg.random.dropout_mask(x.shape, rate)
-    # `where` rather than a product: what is dropped is 0, whatever it holds
-    return sg.where(sg.training(), sg.where(mask, x / keep, 0.0), x)
+__all__ = [
+    "attention",
+    "avg_pool1d",
+    "avg_pool2d",
+    "batch_norm",
+    "conv1d",
+    "conv1d_transpose",
+    "conv2d",
+    "conv2d_transpose",
+    "dense",
+    "depthwise_conv2d",
+    "dropout",
+    "embedding",
+    "flatten",
+    "global_avg_pool",
+    "global_max_pool",
+    "group_norm",
+    "gru",
+    "instance_norm",
+    "layer_norm",
+    "learned_positions",
+    "lstm",
+    "max_pool1d",
+    "max_pool2d",
+    "mlp",
+    "multi_head_attention",
+    "one_hot",
+    "residual",
+    "rms_norm",
+    "rnn",
+    "rotary",
+    "separable_conv2d",
+    "shared",
+    "sinusoidal_positions",
+    "spatial_dropout",
+    "transformer_block",
+]

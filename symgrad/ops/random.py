@@ -36,6 +36,7 @@ __all__ = [
     "dropout_mask",
     "exponential",
     "gumbel",
+    "gumbel_softmax",
     "integers",
     "laplace",
     "logistic",
@@ -139,6 +140,69 @@ def gumbel(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None)
     (Dim('B'), 10)
     """
     return _moved(draw("standard_gumbel", shape, dtype), loc, scale)
+
+
+def gumbel_softmax(logits: Any, temperature: Any = 1.0, axis: int = -1, hard: bool = False) -> Expr:
+    """A smooth sample of categories: ``softmax((logits + gumbel) / temperature)``, with gradient.
+
+    The largest entry is at each category with its probability; the lower the temperature, the
+    nearer is the rest to one-hot, and the larger the variance of the gradient.
+
+    Parameters
+    ----------
+    logits : array_like
+        Unnormalised log-probabilities of the categories along `axis`; -inf is never drawn.
+    temperature : float or Expr
+        Above 0; an expression may be annealed or learnt.
+    axis : int
+    hard : bool
+        Whether the value is the one-hot row of the largest entry, an exact sample, with the
+        derivative of the smooth one (straight-through).
+
+    Returns
+    -------
+    Expr
+        Of the shape and dtype of `logits`.
+
+    Raises
+    ------
+    DeclarationError, DTypeError
+
+    Notes
+    -----
+    It draws in evaluation as well, as all of ``sg.random`` does. Where a prediction should not
+    be random: ``sg.where(sg.training(), sample, sg.softmax(logits))``.
+
+    References
+    ----------
+    E. Jang, S. Gu, B. Poole, *Categorical reparameterization with Gumbel-softmax* (2017); C.
+    Maddison, A. Mnih, Y. W. Teh, *The concrete distribution* (2017)
+
+    Examples
+    --------
+    >>> import numpy as np, symgrad as sg
+    >>> z = sg.input("z", (3,))
+    >>> f = sg.function([z], sg.random.gumbel_softmax(z, 0.5, hard=True))
+    >>> f([0.0, 50.0, 0.0], rng=np.random.default_rng(0))
+    array([0., 1., 0.])
+    """
+    x = as_floating(logits)
+    along = normalize_axis(axis, x.ndim, "gumbel_softmax: axis")
+    if not isinstance(temperature, Expr):
+        number = isinstance(temperature, (int, float, np.number))
+        if isinstance(temperature, bool) or not number or not 0 < temperature < np.inf:
+            raise DeclarationError(
+                f"gumbel_softmax: expected a finite temperature > 0; got {temperature!r}"
+            )
+        temperature = float(temperature)
+    noisy = x + gumbel(x.shape, dtype=x.dtype)
+    soft: Expr = FUNCTIONS["softmax"](noisy / temperature, axis=along)
+    if not hard:
+        return soft
+    largest = FUNCTIONS["argmax"](noisy, axis=along)
+    one_hot = FUNCTIONS["one_hot"](largest, x.shape[along], dtype=x.dtype)
+    moved = FUNCTIONS["moveaxis"](one_hot, -1, along)
+    return FUNCTIONS["straight_through"](moved, soft)  # type: ignore[no-any-return]
 
 
 def laplace(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None) -> Expr:

@@ -125,6 +125,10 @@ class Summing(Reduction):
         return not isinstance(rows, int) or rows > 128
 
     def numpy(self, node: Expr, *args: Code) -> Code:
+        (x,), axes = node.args, node.attrs["axis"]
+        whole = self.name == "sum" and len(axes) == x.ndim and not node.attrs["keepdims"]
+        if whole and x.dtype.kind == "b" and x.ndim:  # several times faster than to add them
+            return Code.call("np.int64", Code.call("np.count_nonzero", args[0]))
         if self._in_runs(node):
             name = type(self).kernel.__name__
             return Code.call(name, args[0], out=True, **self.options(node))

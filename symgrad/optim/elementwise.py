@@ -11,7 +11,15 @@ from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
 from symgrad.optim.plateau import ReduceOnPlateau
 
-__all__ = ["Elementwise", "Exprs", "Rate", "require_number", "require_optimizer", "trained"]
+__all__ = [
+    "Elementwise",
+    "Exprs",
+    "Rate",
+    "complement",
+    "require_number",
+    "require_optimizer",
+    "trained",
+]
 
 #: expressions by the full names of parameters or slots
 Exprs = Mapping[str, Expr]
@@ -25,6 +33,11 @@ def require_number(owner: str, name: str, value: Any, low: float, high: float) -
         raise DeclarationError(
             f"{owner}: {name} must satisfy {low} <= {name} < {high}; got {value!r}"
         )
+
+
+def complement(beta: float) -> float:
+    """1 - beta as it is written: 0.1 for 0.9, and not 0.09999999999999998."""
+    return round(1 - beta, 15)
 
 
 def require_optimizer(owner: str, value: Any) -> None:

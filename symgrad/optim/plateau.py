@@ -161,6 +161,11 @@ def observe(optimizer: Any, opt_state: MutableMapping[str, Any], value: Any) -> 
     >>> float(state["rate"])
     0.25
     """
-    plateaus = getattr(optimizer, "plateaus", list)
-    for one in {id(p): p for p in plateaus()}.values():
+    for one in {id(p): p for p in plateaus_of(optimizer)}.values():
         one.observe(opt_state, value)
+
+
+def plateaus_of(optimizer: Any) -> list[ReduceOnPlateau]:
+    """The rates of an optimiser that want to hear how training goes."""
+    found = getattr(optimizer, "plateaus", None)
+    return [] if found is None else list(found())

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import symgrad as sg
 from symgrad import DeclarationError, Expr
-from symgrad.optim.elementwise import Elementwise, Exprs
+from symgrad.optim.elementwise import Elementwise, Exprs, Rate, complement
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "AdaDelta", "AdaGrad", "Lion", "RMSprop"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,204 @@ class SGD(Elementwise):
         v = self.momentum * memory["v"] + grad
         direction = grad + self.momentum * v if self.nesterov else v
         return param - rate * direction, {"v": v}
+
+
+@dataclass(frozen=True)
+class AdaGrad(Elementwise):
+    """AdaGrad: each step divided by the root of all squares so far.
+
+    ``s = s + d^2``, ``w = w - lr d / (sqrt(s) + eps)``. J. Duchi, E. Hazan, Y. Singer, *Adaptive
+    subgradient methods for online learning and stochastic optimization* (2011), in its diagonal
+    form.
+
+    Parameters
+    ----------
+    lr : float, schedule or ReduceOnPlateau
+    first : float
+        Of ``s``, at least 0.
+    eps : float
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> w = sg.param("w", (), init=1.0)
+    >>> model = sg.compile(w * w, optimizer=sg.optim.AdaGrad(0.125))
+    >>> params = model.init()
+    >>> _ = model.step(params, model.init_optimizer(params))
+    >>> round(float(params["w"]), 6)
+    0.875
+    """
+
+    lr: Rate = 1e-2
+    first: float = 0.0
+    eps: float = 1e-10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("first", 0.0, float("inf"))
+        self._check("eps", 0.0, float("inf"))
+
+    def memory(self) -> Mapping[str, float]:
+        return {"s": self.first}
+
+    def rule(
+        self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
+    ) -> tuple[Expr, Exprs]:
+        s = memory["s"] + sg.square(grad)
+        return param - rate * grad / (sg.sqrt(s) + self.eps), {"s": s}
+
+
+@dataclass(frozen=True)
+class RMSprop(Elementwise):
+    """RMSprop: each step divided by the root of a running mean of squares.
+
+    ``v = decay v + (1 - decay) d^2``, ``w = w - lr d / (sqrt(v) + eps)``: T. Tieleman, G. Hinton,
+    *Lecture 6.5: rmsprop*, Coursera (2012). Centred, `v` is the running variance of d: A. Graves,
+    *Generating sequences with recurrent neural networks* (2013), equation 40, with the variance
+    updated as such, ``v = decay (v + (1 - decay) (d - mean)^2)``, which is the same number and
+    can not fall below 0. With momentum ``u = momentum u + d / (sqrt(v) + eps)`` takes the place
+    of the quotient, as in PyTorch.
+
+    Parameters
+    ----------
+    lr : float, schedule or ReduceOnPlateau
+    decay, momentum : float
+        In [0, 1).
+    centred : bool
+    eps : float
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> w = sg.param("w", (), init=1.0)
+    >>> model = sg.compile(w * w, optimizer=sg.optim.RMSprop(0.125, decay=0.75))
+    >>> params = model.init()
+    >>> _ = model.step(params, model.init_optimizer(params))
+    >>> round(float(params["w"]), 6)
+    0.75
+    """
+
+    lr: Rate = 1e-2
+    decay: float = 0.99
+    momentum: float = 0.0
+    centred: bool = False
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("decay", 0.0, 1.0)
+        self._check("momentum", 0.0, 1.0)
+        self._check("eps", 0.0, float("inf"))
+
+    def memory(self) -> Mapping[str, float]:
+        mean = {"mean": 0.0} if self.centred else {}
+        return mean | {"v": 0.0} | ({"u": 0.0} if self.momentum else {})
+
+    def rule(
+        self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
+    ) -> tuple[Expr, Exprs]:
+        new: dict[str, Expr] = {}
+        share = complement(self.decay)
+        if self.centred:
+            off = grad - memory["mean"]
+            new["mean"] = memory["mean"] + share * off
+            new["v"] = self.decay * (memory["v"] + share * sg.square(off))
+        else:
+            new["v"] = memory["v"] + share * (sg.square(grad) - memory["v"])
+        move = grad / (sg.sqrt(new["v"]) + self.eps)
+        if self.momentum:
+            move = new["u"] = self.momentum * memory["u"] + move
+        return param - rate * move, new
+
+
+@dataclass(frozen=True)
+class AdaDelta(Elementwise):
+    """AdaDelta: steps in the parameter's own units, from running means of squares.
+
+    ``v`` is that of gradients, ``u`` that of steps: the step is ``d sqrt(u + eps) / sqrt(v +
+    eps)``. M. Zeiler, *ADADELTA: an adaptive learning rate method* (2012), algorithm 1.
+
+    Parameters
+    ----------
+    lr : float, schedule or ReduceOnPlateau
+        1 in the paper.
+    decay : float
+        In [0, 1).
+    eps : float
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> w = sg.param("w", (), init=1.0)
+    >>> model = sg.compile(w * w, optimizer=sg.optim.AdaDelta(decay=0.75, eps=0.25))
+    >>> params = model.init()
+    >>> _ = model.step(params, model.init_optimizer(params))
+    >>> round(float(params["w"]), 6)
+    0.105573
+    """
+
+    lr: Rate = 1.0
+    decay: float = 0.9
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("decay", 0.0, 1.0)
+        self._check("eps", 0.0, float("inf"))
+
+    def memory(self) -> Mapping[str, float]:
+        return {"v": 0.0, "u": 0.0}
+
+    def rule(
+        self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
+    ) -> tuple[Expr, Exprs]:
+        share = complement(self.decay)
+        v = memory["v"] + share * (sg.square(grad) - memory["v"])
+        move = sg.sqrt(memory["u"] + self.eps) / sg.sqrt(v + self.eps) * grad
+        u = memory["u"] + share * (sg.square(move) - memory["u"])
+        return param - rate * move, {"v": v, "u": u}
+
+
+@dataclass(frozen=True)
+class Lion(Elementwise):
+    """Lion: steps of one size, along the sign of a mean of gradients.
+
+    ``w = w - lr sign(beta1 m + (1 - beta1) d)``, ``m = beta2 m + (1 - beta2) d``. X. Chen et al.,
+    *Symbolic discovery of optimization algorithms* (2023), algorithm 2; its weight decay is
+    ``decay(Lion(...), ...)``.
+
+    Parameters
+    ----------
+    lr : float, schedule or ReduceOnPlateau
+    beta1, beta2 : float
+        In [0, 1).
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> w = sg.param("w", (), init=1.0)
+    >>> model = sg.compile(w * w, optimizer=sg.optim.Lion(0.125))
+    >>> params = model.init()
+    >>> _ = model.step(params, model.init_optimizer(params))
+    >>> float(params["w"])
+    0.875
+    """
+
+    lr: Rate = 1e-4
+    beta1: float = 0.9
+    beta2: float = 0.99
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("beta1", 0.0, 1.0)
+        self._check("beta2", 0.0, 1.0)
+
+    def memory(self) -> Mapping[str, float]:
+        return {"m": 0.0}
+
+    def rule(
+        self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
+    ) -> tuple[Expr, Exprs]:
+        off = grad - memory["m"]
+        direction = sg.sign(memory["m"] + complement(self.beta1) * off)
+        return param - rate * direction, {"m": memory["m"] + complement(self.beta2) * off}

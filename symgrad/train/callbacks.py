@@ -32,6 +32,9 @@ class Run:
         Steps done.
     loss : float
         Of the last step.
+    watched : dict of str to array
+        What the callback that is being called has asked to watch, of the last step; empty if that
+        step was not watched.
     history : History
         With the row of the epoch when ``on_epoch`` is called.
     stopped : str or None
@@ -46,6 +49,7 @@ class Run:
     step: int = 0
     loss: float = float("nan")
     stopped: str | None = None
+    watched: dict[str, Any] = field(default_factory=dict)
 
     def stop(self, reason: str) -> None:
         """End the run after this step or epoch."""
@@ -57,6 +61,16 @@ class Callback:
 
     A function of the run is a callback too: it is called after each epoch.
     """
+
+    #: watched steps are those whose number this divides
+    every: int = 1
+
+    def watch(self, model: sg.Model) -> Callable[[Any], dict[str, Any]] | None:
+        """What it wants of each step beside the loss: a function as ``sg.compile(watch=)`` takes.
+
+        ``run.watched`` then holds it when :meth:`on_step` is called.
+        """
+        return None
 
     def on_begin(self, run: Run) -> None:
         """Before the first step of this call of fit, also when it resumes."""

@@ -19,6 +19,7 @@ from symgrad.train.history import History
 from symgrad.train.interruption import Interruption, deferred
 from symgrad.train.journal import Journal
 from symgrad.train.progress import Progress
+from symgrad.train.watching import Steps
 
 __all__ = ["Result", "evaluate", "fit"]
 
@@ -207,6 +208,7 @@ class _Loop:
     ) -> None:
         self.run, self.training, self.held = run, training, held
         self.metrics, self.hooks, self.settings = metrics, hooks, settings
+        self.steps = Steps(run.model, hooks)
         self.path: Path | None = None
         self.every: int | None = None
         self._seed, self._skip = seed, skip
@@ -227,7 +229,8 @@ class _Loop:
         run = self.run
         for hook in self.hooks:
             hook.on_begin(run)
-        journal = Journal(run.model, run.params, run.opt_state, self.generator, self._skip)
+        state = run.params, run.opt_state
+        journal = Journal(run.model, *state, self.generator, self._skip, self.steps)
         watched = any(type(hook).on_step is not Callback.on_step for hook in self.hooks)
         while self._epochs_done < epochs and run.stopped is None:
             run.epoch = self._epochs_done + 1
@@ -239,6 +242,7 @@ class _Loop:
                 self._batch += 1
                 if watched:
                     for hook in self.hooks:
+                        run.watched = self.steps.watched.get(hook, {})
                         hook.on_step(run)
                 bar.step(run.epoch, self._batch, loss)
                 self._seconds = time.perf_counter() - start

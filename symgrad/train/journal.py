@@ -16,6 +16,7 @@ import numpy as np
 import symgrad as sg
 from symgrad import NonFiniteError
 from symgrad.train.batches import Batch
+from symgrad.train.watching import Steps
 
 __all__ = ["Journal"]
 
@@ -38,6 +39,8 @@ class Journal:
         The ``rng`` of the step of a number; None for one that draws nothing.
     skip : bool
         Whether a step that goes wrong is left out, instead of ending the run.
+    steps : Steps
+        How a step is done.
     """
 
     def __init__(
@@ -47,8 +50,10 @@ class Journal:
         opt_state: dict[str, Array],
         generator: Callable[[int], np.random.Generator | None],
         skip: bool,
+        steps: Steps,
     ) -> None:
         self._model, self._state, self._skip = model, (params, opt_state), skip
+        self._steps = steps
         self._generator = generator
         self.skipped = 0
         self.begin()
@@ -79,7 +84,7 @@ class Journal:
     def _do(self, number: int, batch: Batch) -> Any:
         rng = self._generator(number)
         random = {} if rng is None else {"rng": rng}
-        return self._model.step(*self._state, **batch, **random)
+        return self._steps(number, self._state, {**batch, **random})
 
     def _again(self, loss: Any) -> Any:
         """The steps since the kept state, without those that go wrong."""
@@ -114,7 +119,7 @@ class Journal:
                 return f"{head}\n  {name} is {bad}"
         rng = self._generator(number)
         random = {} if rng is None else {"rng": rng}
-        checking = self._model.recompiled(debug="nan")
+        checking = self._model.recompiled(debug="nan", watch=None)
         try:
             checking.step(*_copied(self._state), **batch, **random)
         except NonFiniteError as error:

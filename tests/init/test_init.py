@@ -23,6 +23,7 @@ RANDOM = {
     "lecun_uniform": init.lecun_uniform(),
     "lecun_normal": init.lecun_normal(),
     "orthogonal": init.orthogonal(),
+    "arranged": init.arranged(init.glorot_uniform(), transposed=True),
 }
 EVERY = {
     **RANDOM,
@@ -30,6 +31,7 @@ EVERY = {
     "ones": init.ones(),
     "constant": init.constant(3),
     "identity": init.identity(),
+    "delta": init.delta(),
 }
 TRUNCATED_STD = stats.truncnorm(-2, 2).std()
 SHAPE = (400, 100)  # fans 400, 100; 250 on average
@@ -135,6 +137,35 @@ def test_constants_and_identity() -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (1, 4, 4), (3, 3, 4), (4, 2, 3, 2)])
+def test_delta_is_the_identity_in_mid_window(shape: tuple[int, ...]) -> None:
+    x = init.delta()(rng(), shape, np.float32)
+    centre = tuple([(n - 1) // 2 for n in shape[:-2]])
+    for at in np.ndindex(shape):
+        assert x[at] == (at[:-2] == centre and at[-2] == at[-1])
+
+
+def test_arranged_kernels_are_kernels_drawn_one_by_one() -> None:
+    """A group at a time from the same generator, each with its axes as the layer has them."""
+    base = init.he_normal()
+    found = init.arranged(base, 3)(rng(4), (2, 2, 4, 9), np.float64)
+    generator = rng(4)
+    for part in np.split(found, 3, axis=-1):
+        np.testing.assert_array_equal(part, base(generator, (2, 2, 4, 3), np.float64))
+    turned = init.arranged(base, 3, transposed=True)(rng(4), (2, 2, 4, 9), np.float64)
+    generator = rng(4)
+    for part in np.split(turned, 3, axis=-1):
+        drawn = base(generator, (2, 2, 3, 4), np.float64)
+        np.testing.assert_array_equal(part, drawn.swapaxes(-1, -2))
+    assert found.flags.c_contiguous and turned.flags.c_contiguous
+
+
+def test_what_does_not_look_at_the_shape_needs_no_arranging() -> None:
+    for f in (init.zeros(), init.normal(0.1), init.uniform(), init.truncated_normal(), 0.5, None):
+        assert init.arranged(f, 4, True) is f
+    assert init.arranged(init.he_normal()) == init.he_normal()
+
+
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("dtype", ["float64", "float32", np.float16])
 def test_exact_dtype_and_type(name: str, dtype: str) -> None:
@@ -153,7 +184,8 @@ def test_float32_is_float64_rounded(name: str) -> None:
     "shape", [(), (0,), (5,), (0, 3), (3, 0), (0, 0), (2, 0, 3, 4), (2, 2, 3, 0)]
 )
 def test_odd_shapes(name: str, shape: tuple[int, ...]) -> None:
-    if (name == "orthogonal" and len(shape) < 2) or (name == "identity" and len(shape) != 2):
+    kernel = name in ("orthogonal", "arranged", "delta")
+    if (kernel and len(shape) < 2) or (name == "identity" and len(shape) != 2):
         with pytest.raises(DeclarationError, match=name):
             EVERY[name](rng(), shape, "float64")
         return
@@ -215,6 +247,12 @@ def test_aliases() -> None:
         (lambda: init.VarianceScaling(1.0, "in", "cauchy"), "distribution should be"),  # type: ignore[arg-type]
         (lambda: init.orthogonal()(rng(), (3,), "float64"), "at least two axes"),
         (lambda: init.identity()(rng(), (3,), "float64"), "needs a matrix"),
+        (lambda: init.delta()(rng(), (3,), "float64"), "delta: needs at least two axes"),
+        (lambda: init.arranged(init.he_normal(), 0), "groups should be an integer >= 1, not 0"),
+        (lambda: init.arranged(init.he_normal(), 2.0), "an integer >= 1, not 2.0"),  # type: ignore[arg-type]
+        (lambda: init.Arranged(init.zeros(), 2), "looks at the shape, not Constant"),  # type: ignore[arg-type]
+        (lambda: init.arranged(init.he_normal(), 2)(rng(), (3, 5), "float64"), "2 groups, not"),
+        (lambda: init.arranged(init.he_normal(), 2)(rng(), (4,), "float64"), "two axes"),
         (lambda: init.normal()(rng(), (3,), "int64"), "floating dtype, not int64"),
         (lambda: init.constant(0.5)(rng(), (3,), "int64"), "int64 does not hold 0.5"),
         (lambda: init.constant(300)(rng(), (3,), "uint8"), "uint8 does not hold 300"),

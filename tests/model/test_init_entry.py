@@ -34,7 +34,13 @@ MATRICES: dict[str, init.Initializer] = {
     "lecun_normal": init.lecun_normal(),
     "orthogonal": init.orthogonal(-2.5),
     "identity": init.identity(),
+    "delta": init.delta(),
+    "grouped": init.arranged(init.he_normal(1.7), 2),
+    "transposed": init.arranged(init.orthogonal(), transposed=True),
+    "grouped and transposed": init.arranged(init.glorot_uniform(), 2, True),
 }
+#: what needs two axes or more, of which the last is a multiple of two
+KERNELS = ("orthogonal", "delta", "grouped", "transposed", "grouped and transposed")
 SHAPES = [(), (5,), (6, 4), (4, 6), (3, 2, 4, 5), (0, 3)]
 
 SAVE_ARRAYS = """
@@ -94,8 +100,12 @@ def test_every_initialiser_is_bit_identical_when_saved(tmp_path: Path, dtype: st
 @pytest.mark.parametrize("name", MATRICES)
 def test_source_gives_the_bits_of_a_call(name: str, shape: tuple[int, ...]) -> None:
     f: Any = MATRICES[name]
-    if (name == "orthogonal" and len(shape) < 2) or (name == "identity" and len(shape) != 2):
+    if (name in KERNELS and len(shape) < 2) or (name == "identity" and len(shape) != 2):
         with pytest.raises(DeclarationError, match=r"axes|matrix"):
+            f.source("rng", str(shape), "np.float64")
+        return
+    if "grouped" in name and shape[-1] % 2:
+        with pytest.raises(DeclarationError, match=r"multiple of 2 groups"):
             f.source("rng", str(shape), "np.float64")
         return
     for dtype in ("float64", "float32", "float16"):

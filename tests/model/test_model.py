@@ -312,6 +312,41 @@ def test_training_is_true_in_step_and_gradients_only(style: str) -> None:
     )
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_training_selects_leaves_no_mask_in_the_gradient(style: str, whole: bool) -> None:
+    """The flag is known before differentiation: selections of equal shapes, or to broadcast."""
+    x = sg.input("x", ("B", 3))
+    seen = sg.state("seen", (3,))
+    w = sg.param("w", (3,), init=2.0)
+    mean = (w * x).mean(axis=0)
+    if whole:
+        h = sg.where(sg.training(), w * x - mean, w * x - seen)
+    else:
+        h = w * x - sg.where(sg.training(), mean, seen)
+    picked = sg.where(sg.training(), h.sum(axis=0).sum(), h)  # a scalar, or an array
+    model = sg.compile((h**2).sum() + picked.mean(), optimizer=sg.optim.SGD(0.1), style=style)
+    for entry in ("backward", "value_and_grad", "step"):
+        source = model.source[model.source.index(f"def {entry}(") :]
+        source = source[: source.find("\n\n\n")]
+        assert "np.where" not in source and ".any(" not in source
+    data = np.arange(12.0).reshape(4, 3) ** 1.5
+    _, grads = model.value_and_grad(model.init(), x=data)
+    centred = data - data.mean(0)
+    expected = 4 * (centred**2).sum(0) + centred.sum(0)
+    np.testing.assert_allclose(grads["w"], expected, rtol=1e-12, atol=1e-10)
+
+
+def test_the_parameters_of_a_model_are_a_point_whatever_the_loss_needs_of_them() -> None:
+    """A running mean is used in evaluation alone, and a state may be read by outputs alone."""
+    x = sg.input("x", ("B",))
+    w, mean, other = sg.param("w", (), init=2.0), sg.state("mean", ()), sg.state("other", ())
+    loss = ((w * x - sg.where(sg.training(), (w * x).mean(), mean)) ** 2).sum()
+    model = sg.compile(loss, outputs=loss + other)
+    assert sg.check_gradients(model, model.init()).error < 1e-6
+    with pytest.raises(sg.DeclarationError, match="the loss has no 'wrong'"):
+        sg.check_gradients(model, {"wrong": 1.0})
+
+
 def test_states_are_committed_by_step_alone(style: str) -> None:
     model = normalised(style)
     params = model.init()
@@ -699,3 +734,16 @@ def test_a_cotangent_is_a_number(cotangent: object) -> None:
     _, residuals = model.forward(model.init())
     with pytest.raises(sg.ShapeError, match="backward: expected a number as the cotangent; got"):
         model.backward(residuals, cotangent)
+
+
+def test_labels_are_checked_where_a_parameter_decides_how_many_there_are() -> None:
+    table = sg.param("table", ("V", 2))
+    ids = sg.input("ids", ("B",), dtype="int64")
+    model = sg.compile(table[ids].sum())
+    params = {"table": np.arange(6.0).reshape(3, 2)}
+    assert model.evaluate(params, ids=[0, 2]) == 10
+    value, grads = model.value_and_grad(params, ids=[0, 2])
+    assert value == 10 and grads["table"].tolist() == [[1, 1], [0, 0], [1, 1]]
+    for wrong in (3, -1):
+        with pytest.raises(sg.CompileError, match=f"0 <= ids < 3; got {wrong}"):
+            model.value_and_grad(params, ids=[wrong])

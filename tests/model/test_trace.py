@@ -236,3 +236,14 @@ def test_misuse_is_refused() -> None:
         sg.trace(lambda x: 1 / 0, S(()))
     with pytest.raises(sg.DeclarationError, match=re.escape("'rng'")):
         sg.trace(lambda rng: rng, S(()))
+
+
+def test_leaves_are_found_by_kind() -> None:
+    w, x, s = sg.param("w", (3,)), sg.input("x", (3,)), sg.state("s", ())
+    loss = [(w * x).sum(), s]
+    for kind, found in (("param", w), ("input", x), ("state", s)):
+        ((name, leaf),) = sg.leaves(loss, kind=kind).items()
+        assert leaf is found and name == found.name
+    assert set(sg.leaves(loss)) == {"w", "x", "s"}
+    with pytest.raises(sg.DeclarationError, match="expected kind to be one of"):
+        sg.leaves(loss, kind="parameter")

@@ -74,3 +74,32 @@ def test_a_bad_rate_is_refused(rate: object) -> None:
 def test_integers_are_refused() -> None:
     with pytest.raises(sg.DTypeError, match="floating"):
         sg.nn.dropout(sg.input("x", (3,), dtype="int64"), 0.5)
+
+
+# ---- whole channels
+
+
+def test_a_channel_is_dropped_everywhere_or_nowhere() -> None:
+    x = sg.param("x", (40, 3, 5, 7))
+    model = sg.compile(sg.nn.spatial_dropout(x, 0.3).sum())
+    _, grads = model.value_and_grad(model.init(), rng=np.random.default_rng(0))
+    g = grads["x"].reshape(40, 15, 7)
+    assert (g == g[:, :1]).all()
+    kept = g[:, 0] * 0.7
+    np.testing.assert_allclose(kept, np.round(kept), atol=1e-12)
+    assert abs(kept.mean() - 0.7) < 5 * np.sqrt(0.21 / kept.size)
+
+
+def test_spatial_dropout_does_nothing_in_evaluation() -> None:
+    x = sg.input("x", ("B", "T", 2))
+    assert sg.nn.spatial_dropout(x, 0.0) is x
+    f = sg.function([x], sg.nn.spatial_dropout(x, 0.5))
+    data = np.arange(12.0).reshape(2, 3, 2)
+    np.testing.assert_array_equal(f(data), data)
+
+
+def test_spatial_dropout_needs_space() -> None:
+    with pytest.raises(sg.ShapeError, match=r"spatial_dropout: .* least 3 axes; got .*\(B, 3\)"):
+        sg.nn.spatial_dropout(sg.input("x", ("B", 3)), 0.5)
+    with pytest.raises(sg.DeclarationError, match=r"spatial_dropout: rate .* got 1"):
+        sg.nn.spatial_dropout(sg.input("x", ("B", 2, 3)), 1)

@@ -1,0 +1,119 @@
+"""Losses of sequences whose labels are not aligned with their steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import symgrad as sg
+from symgrad.losses.arguments import floating, integers, text
+
+__all__ = ["ctc"]
+
+
+def ctc(
+    logits: Any,
+    labels: Any,
+    logit_lengths: Any = None,
+    label_lengths: Any = None,
+    blank: int = 0,
+) -> sg.Expr:
+    """Connectionist temporal classification: -log of the sum over all alignments of labels.
+
+    An alignment says a class or blank at each step; repetitions of a class are one label, and
+    blanks, which may stand between labels, none. Computed by the forward recursion, in
+    logarithms: A. Graves et al., *Connectionist temporal classification* (2006), section 4.1.
+
+    Parameters
+    ----------
+    logits : Expr
+        (B, T, C): unnormalised log-probabilities of classes and blank at each step.
+    labels : array_like
+        (B, L) integers 0 <= label < C other than `blank`. What is beyond the length of a row may
+        be any integer.
+    logit_lengths : array_like, optional
+        (B,) integers: how many steps each row has; T if None.
+    label_lengths : array_like, optional
+        (B,) integers: how many labels each row has; L if None.
+    blank : int
+        The class that stands for none.
+
+    Returns
+    -------
+    Expr
+        (B,). Where no alignment exists, since there are fewer steps than labels and
+        repetitions, it is inf with gradient 0: such a row has no part in training, and
+        ``mean(loss, mask=sg.isfinite(loss))`` leaves it out of the mean.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeclarationError
+
+    Examples
+    --------
+    >>> import numpy as np, symgrad as sg
+    >>> z = sg.input("z", ("B", "T", 3))
+    >>> y = sg.input("y", ("B", "L"), dtype="int64")
+    >>> f = sg.function([z, y], sg.losses.ctc(z, y))
+    >>> p = np.exp(-f(np.zeros((1, 2, 3)), [[1]]))  # of 9 sequences, three say 1: 11, 01, 10
+    >>> p.round(4)
+    array([0.3333])
+    """
+    z = floating("ctc", "logits", logits)
+    if z.ndim != 3:
+        raise sg.ShapeError(f"ctc: expected logits of shape (B, T, C); got {text(z.shape)}")
+    batch, steps, classes = z.shape
+    blank = _class(blank, classes)
+    labels = sg.as_expr(labels)
+    if labels.ndim != 2:
+        raise sg.ShapeError(f"ctc: expected labels of shape (B, L); got {text(labels.shape)}")
+    count = labels.shape[1]
+    labels = integers("ctc", "labels", labels, (batch, count)).astype("int64")
+    if label_lengths is not None:
+        label_lengths = integers("ctc", "label_lengths", label_lengths, (batch,))[:, None]
+        labels = sg.where(sg.arange(count) < label_lengths, labels, blank)
+
+    lengths = None
+    if logit_lengths is not None:  # beyond its length a row has no part, whatever it holds
+        lengths = integers("ctc", "logit_lengths", logit_lengths, (batch,))
+        inside = sg.arange(steps) < lengths[:, None]
+        z = sg.where(inside[..., None], z, 0)
+
+    # blank, label, blank, label, ..., blank: a step stays, goes to the next, or, between labels
+    # that differ, past the blank
+    none = sg.full((batch, 1), blank, dtype="int64")
+    pairs = sg.stack([sg.broadcast_to(none, labels.shape), labels], axis=2)
+    states = sg.concatenate([pairs.reshape((batch, 2 * count)), none], axis=1)
+    states = sg.name(states, "states")
+    before = sg.concatenate([none, none, states], axis=1)[:, :-2]
+    skip = sg.where(sg.equal(states, before), -np.inf, sg.zeros((), dtype=z.dtype))
+    skip = sg.name(skip, "skip")
+
+    log_p = sg.swapaxes(sg.log_softmax(z), 0, 1)
+    emitted = sg.name(log_p[:, sg.arange(batch)[:, None], states], "emitted")
+    position = sg.arange(2 * count + 1)
+    nowhere = sg.full((batch, 2), -np.inf, dtype=z.dtype)
+    start = sg.where(sg.equal(position, 0), sg.zeros((batch, 1), dtype=z.dtype), -np.inf)
+
+    def advance(alpha: sg.Expr, emission: sg.Expr) -> tuple[sg.Expr, sg.Expr | None]:
+        padded = sg.concatenate([nowhere, alpha], axis=1)
+        ways = sg.name(sg.stack([alpha, padded[:, 1:-1], padded[:, :-2] + skip]), "ways")
+        alpha = sg.logsumexp(ways, axis=0) + emission
+        return alpha, None if lengths is None else alpha
+
+    alpha, alphas = sg.scan(advance, start, emitted)
+    if lengths is not None:
+        alpha = sg.concatenate([start[None], alphas])[lengths, sg.arange(batch)]
+    if label_lengths is None:
+        return -sg.logsumexp(alpha[:, -2:], axis=1)
+    last = 2 * label_lengths
+    ends = sg.equal(position, last) | sg.equal(position, last - 1)
+    return -sg.logsumexp(sg.where(ends, alpha, -np.inf), axis=1)
+
+
+def _class(blank: Any, classes: Any) -> int:
+    number = isinstance(blank, (int, np.integer)) and not isinstance(blank, bool)
+    if not number or blank < 0 or (isinstance(classes, int) and blank >= classes):
+        raise sg.DeclarationError(f"ctc: expected 0 <= blank < {classes}; got {blank!r}")
+    return int(blank)

@@ -1,0 +1,71 @@
+"""What the layers ask of their arguments, in one voice."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import symgrad as sg
+
+__all__ = ["Activation", "activated", "biased", "floating", "named", "shown", "whole"]
+
+#: a function of an expression, such as ``sg.relu``; None is the identity
+Activation = Callable[[sg.Expr], Any] | None
+
+
+def named(name: str | None) -> contextlib.AbstractContextManager[None]:
+    """The scope of a layer: one of its own if it has a name, else that which is open."""
+    return contextlib.nullcontext() if name is None else sg.scope(name)
+
+
+def floating(layer: str, x: Any, least: int = 1) -> sg.Expr:
+    """The input of a layer: a floating array of so many axes or more."""
+    x = sg.as_expr(x)
+    if x.dtype.kind != "f":
+        raise sg.DTypeError(f"{layer}: expected a floating array; got {x.dtype}")
+    if x.ndim < least:
+        axes = "axis" if least == 1 else "axes"
+        raise sg.ShapeError(
+            f"{layer}: expected an array of at least {least} {axes}; got shape {shown(x.shape)}"
+        )
+    return x
+
+
+def shown(shape: tuple[Any, ...]) -> str:
+    """A shape as a message has it: (B, 3)."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def whole(layer: str, what: str, value: Any, least: int = 1) -> int:
+    """An integer, `least` or more."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        found = operator.index(value)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise sg.DeclarationError(f"{layer}: expected {what} >= {least}, an integer; got {value!r}")
+    return found
+
+
+def biased(y: sg.Expr, bias: bool) -> sg.Expr:
+    """With a bias ``b`` for each entry of the last axis, which starts at zero."""
+    return y + sg.param("b", (y.shape[-1],), dtype=y.dtype) if bias else y
+
+
+def activated(layer: str, y: sg.Expr, activation: Activation) -> sg.Expr:
+    """After the activation, if there is one."""
+    if activation is None:
+        return y
+    if not callable(activation):
+        hint = f": pass the function, sg.{activation}" if isinstance(activation, str) else ""
+        raise sg.DeclarationError(
+            f"{layer}: expected a function such as sg.relu as the activation; "
+            f"got {activation!r}{hint}"
+        )
+    return sg.as_expr(activation(y))

@@ -1,0 +1,368 @@
+"""What flows through a network while it is trained: activations forward, gradients backward.
+
+Each recorded step gives, for each layer, the root mean square of its outputs, the norms of its
+weights, of their gradient and of their change, the part of its units that is dead and the part of
+its outputs that is saturated. The compiler computes them within the training step, from values
+that the step has at hand.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import symgrad as sg
+from symgrad import CompileError, DeclarationError
+from symgrad.train.callbacks import Callback, Run
+
+__all__ = ["GradientFlow", "Layer", "gradient_flow"]
+
+#: an output of tanh or of a sigmoid is saturated where the slope is below that at this value
+TANH_LIMIT = 0.99
+SIGMOID_LIMIT = 0.995  # = (1 + TANH_LIMIT) / 2
+
+
+@dataclass
+class Layer:
+    """The measurements of one layer: a list for each quantity, a value for each recorded step.
+
+    Attributes
+    ----------
+    name : str
+        The scope of its parameters, or the name of a parameter outside of any scope.
+    parameters : list of str
+        Those that are measured: its matrices, or all if there are none.
+    gathered : bool
+        Whether rows of it are looked up, as those of an embedding: most have no gradient.
+    activation : str or None
+        The function at its end, if that is one that dies or saturates.
+    output : list of float
+        Root mean square of its outputs.
+    weight, gradient, change : list of float
+        Euclidean norms of its weights, of their gradient and of what a step adds to them.
+    dead : list of float
+        Part of its units that are 0 for each example of the batch.
+    saturated : list of float
+        Part of its outputs where the activation is flat.
+    """
+
+    name: str
+    parameters: list[str]
+    gathered: bool = False
+    activation: str | None = None
+    output: list[float] = field(default_factory=list)
+    weight: list[float] = field(default_factory=list)
+    gradient: list[float] = field(default_factory=list)
+    change: list[float] = field(default_factory=list)
+    dead: list[float] = field(default_factory=list)
+    saturated: list[float] = field(default_factory=list)
+
+    @property
+    def rates(self) -> list[float]:
+        """What each step adds to the weights, relative to them."""
+        pairs = zip(self.change, self.weight, strict=True)
+        return [c / w if w else math.inf if c else 0.0 for c, w in pairs]
+
+
+QUANTITIES = ("output", "weight", "gradient", "change", "dead", "saturated")
+
+
+def gradient_flow(every: int = 1) -> GradientFlow:
+    """A callback that records what flows through each layer, step by step.
+
+    Parameters
+    ----------
+    every : int
+        Steps whose number (from 0) it divides are recorded.
+
+    Returns
+    -------
+    GradientFlow
+
+    Examples
+    --------
+    >>> import numpy as np, symgrad as sg
+    >>> x, t = sg.input("x", ("B", 4)), sg.input("t", ("B", 1))
+    >>> h = sg.nn.dense(x, 8, activation=sg.tanh, name="hidden")
+    >>> y = sg.nn.dense(h, 1, name="out")
+    >>> model = sg.compile(((y - t) ** 2).mean(), optimizer=sg.optim.SGD(0.1))
+    >>> X = np.random.default_rng(0).normal(size=(64, 4))
+    >>> flow = sg.train.gradient_flow()
+    >>> result = sg.train.fit(
+    ...     model, {"x": X, "t": X[:, :1]}, epochs=10, batch_size=16, callbacks=[flow]
+    ... )
+    >>> [layer.name for layer in flow.layers], len(flow["hidden"].gradient)
+    (['hidden', 'out'], 40)
+    >>> print(flow.diagnose())
+    nothing is wrong that the record of 40 steps shows
+    """
+    return GradientFlow(every)
+
+
+class GradientFlow(Callback):
+    """What :func:`gradient_flow` makes: a record that grows while a model is trained.
+
+    Attributes
+    ----------
+    layers : list of Layer
+        In the order of the forward pass.
+    steps : list of int
+        The steps that were recorded, from 1.
+    loss : list of float
+        Of each recorded step.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise DeclarationError(f"gradient_flow: every must be at least 1; got {every!r}")
+        self.every = every
+        self.layers: list[Layer] = []
+        self.steps: list[int] = []
+        self.loss: list[float] = []
+
+    def __getitem__(self, name: str) -> Layer:
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(f"there is no layer {name!r}; there are {[x.name for x in self.layers]}")
+
+    def __repr__(self) -> str:
+        return f"<GradientFlow of {len(self.layers)} layers: {len(self.steps)} steps>"
+
+    # ---- recording
+
+    def watch(self, model: sg.Model) -> Callable[[Any], dict[str, Any]]:
+        """The sums that each recorded step returns."""
+        nodes = sg.subexpressions(model.loss)
+        layers = _layers(model, nodes)
+        if not self.layers:
+            self.layers = layers
+        ends = _ends(nodes, layers)
+
+        def watch(known: Any) -> dict[str, Any]:
+            found: dict[str, Any] = {}
+            for layer in layers:
+                for what, of in (
+                    ("weight", known.params),
+                    ("gradient", known.grads),
+                    ("change", known.changes),
+                ):
+                    parts = [_squares(of[name]) for name in layer.parameters]
+                    found[f"{what}/{layer.name}"] = sum(parts[1:], parts[0])
+                end = ends.get(layer.name)
+                if end is None:
+                    continue
+                node, kind = end
+                found[f"output/{layer.name}"] = _squares(node) / sg.size(node)
+                if kind == "relu" and node.ndim > 1:
+                    alive = sg.any(node > 0, axis=tuple(range(node.ndim - 1)))
+                    found[f"dead/{layer.name}"] = 1 - _part(alive)
+                elif kind in ("tanh", "sigmoid"):
+                    found[f"saturated/{layer.name}"] = _part(_flat(node, kind))
+            return found
+
+        return watch
+
+    def on_step(self, run: Run) -> None:
+        """Add a step to the record."""
+        if not run.watched:
+            return
+        self.steps.append(run.step)
+        self.loss.append(run.loss)
+        for layer in self.layers:
+            for quantity in QUANTITIES:
+                value = run.watched.get(f"{quantity}/{layer.name}")
+                if value is not None:
+                    number = float(value)
+                    is_part = quantity in ("dead", "saturated")
+                    getattr(layer, quantity).append(number if is_part else _root(number))
+
+    def state(self) -> dict[str, Any]:
+        """The record so far."""
+        return {
+            "steps": self.steps,
+            "loss": self.loss,
+            "layers": {x.name: {q: getattr(x, q) for q in QUANTITIES} for x in self.layers},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state` gave."""
+        self.steps, self.loss = list(state["steps"]), list(state["loss"])
+        for name, values in state["layers"].items():
+            for quantity in QUANTITIES:
+                setattr(self[name], quantity, list(values[quantity]))
+
+    # ---- showing
+
+    def diagnose(self) -> Any:
+        """What is wrong, as far as the record shows it: see :func:`sg.train.diagnose`."""
+        from symgrad.train.diagnosis import diagnose
+
+        return diagnose(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as lists: ``step``, ``loss``, and ``layers`` by name and quantity."""
+        return {"step": self.steps, "loss": self.loss, "layers": self.state()["layers"]}
+
+    def table(self, last: int = 100) -> str:
+        """Medians over the last recorded steps, a row for each layer.
+
+        Parameters
+        ----------
+        last : int
+            How many steps.
+        """
+        header = ["layer", "output", "gradient", "change/weight", "dead", "saturated"]
+        rows = [header]
+        for layer in self.layers:
+            columns = (layer.output, layer.gradient, layer.rates)
+            parts = (layer.dead, layer.saturated)
+            rows.append(
+                [
+                    layer.name,
+                    *(f"{median(c[-last:]):.2e}" if c else "" for c in columns),
+                    *(f"{median(c[-last:]):.0%}" if c else "" for c in parts),
+                ]
+            )
+        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        lines = [
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join(lines)
+
+    def plot(self, path: str | os.PathLike[str]) -> Path:
+        """Draw outputs, gradients and relative changes of each layer against the steps.
+
+        Parameters
+        ----------
+        path : path
+            Its suffix tells the kind: .png, .svg or .pdf. Needs matplotlib, the extra ``plot``.
+
+        Raises
+        ------
+        CompileError
+            If matplotlib is not installed.
+        """
+        try:
+            from matplotlib import colormaps
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise CompileError(
+                "a plot needs the package matplotlib: pip install 'symgrad[plot]'"
+            ) from None
+        target = Path(path)
+        figure = Figure(figsize=(7.5, 7.5), layout="constrained")
+        axes = figure.subplots(3, 1, sharex=True)
+        titles = ("outputs, root mean square", "gradient, norm", "change / weight")
+        shades = colormaps["viridis"].resampled(max(2, len(self.layers)))
+        for index, layer in enumerate(self.layers):
+            for ax, values in zip(axes, (layer.output, layer.gradient, layer.rates), strict=True):
+                if any(v > 0 for v in values):
+                    ax.plot(self.steps, values, color=shades(index), lw=1, label=layer.name)
+        for ax, title in zip(axes, titles, strict=True):
+            ax.set_yscale("log")
+            ax.set_title(title, fontsize=10)
+        axes[-1].set_xlabel("step")
+        handles, labels = axes[1].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", fontsize=8)
+        figure.savefig(target)
+        return target
+
+
+def median(values: list[float]) -> float:
+    """The value in the middle; the mean of the two in the middle of an even number."""
+    if not values:
+        return math.nan
+    ordered = sorted(values, key=lambda v: (math.isnan(v), v))  # NaN counts as the largest
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _root(square: float) -> float:
+    return math.sqrt(square) if square >= 0 else math.nan
+
+
+def _squares(x: sg.Expr) -> Any:
+    """The sum of squares, as one product of BLAS."""
+    return sg.vdot(x, x) if x.ndim else x * x
+
+
+def _part(mask: Any) -> Any:
+    """Which part of a mask is true."""
+    return sg.count_nonzero(mask) / sg.size(mask)
+
+
+def _flat(node: sg.Expr, kind: str) -> Any:
+    if kind == "tanh":
+        return abs(node) > TANH_LIMIT
+    return abs(node - 0.5) > SIGMOID_LIMIT - 0.5
+
+
+def _layers(model: sg.Model, nodes: list[sg.Expr]) -> list[Layer]:
+    """The parameters by scope, in the order of the forward pass."""
+    gathered = {
+        str(node.args[0].attrs["name"])
+        for node in nodes
+        if node.op.name in ("gather", "take", "getitem") and node.args[0].op.name == "param"
+    }
+    groups: dict[str, list[str]] = {}
+    for name in model.params:
+        groups.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    found = []
+    for layer, names in groups.items():
+        matrices = [name for name in names if model.params[name].ndim > 1]
+        measured = matrices or names
+        found.append(Layer(layer, measured, any(name in gathered for name in measured)))
+    return found
+
+
+#: activations that die or saturate, by the name of their op
+_KINDS = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
+
+
+def _ends(nodes: list[sg.Expr], layers: list[Layer]) -> dict[str, tuple[sg.Expr, str | None]]:
+    """The output of each layer: its activation if it has one, else what was declared in it last.
+
+    An activation that was declared outside of any scope belongs to the layer that it follows.
+    """
+    owner: dict[sg.Expr, str | None] = {}
+    named = {layer.name: layer for layer in layers}
+    found: dict[str, tuple[sg.Expr, str | None]] = {}
+    for node in nodes:
+        if node.op.name == "param":
+            name = str(node.attrs["name"])
+            owner[node] = name.rpartition(".")[0] or name
+            continue
+        below = [owner.get(arg) for arg in node.args]
+        last = next((o for o in reversed(below) if o is not None), None)
+        if node.scope in named:
+            last = node.scope
+        owner[node] = last
+        if last is None or node.ndim < 2 or node.dtype.kind != "f":
+            continue
+        kind = _kind(node)
+        inside = node.scope == last or (not node.scope and "." not in last)
+        if kind is not None and (inside or found.get(last, (None, None))[1] is None):
+            found[last] = (node, kind)
+        elif inside and found.get(last, (None, None))[1] is None:
+            found[last] = (node, None)
+    for name, (_, kind) in found.items():
+        named[name].activation = kind
+    return found
+
+
+def _kind(node: sg.Expr) -> str | None:
+    if node.op.name == "maximum":  # of 0: a relu, as NumPy spells it
+        for arg in node.args:
+            value = arg.attrs.get("value") if arg.op.name == "literal" else None
+            if value is not None and not value.array.any():
+                return "relu"
+    return _KINDS.get(node.op.name)
