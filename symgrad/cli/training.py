@@ -146,9 +146,10 @@ def _rules() -> dict[str, Callable[..., Any]]:
     found = {}
     for name in sg.optim.__all__:
         value = getattr(sg.optim, name)
-        if not isinstance(value, type) or not hasattr(value, "update"):
+        is_rule = hasattr(value, "update") or inspect.isfunction(value)
+        if value in (sg.optim.Optimizer, sg.optim.Elementwise) or not is_rule:
             continue
-        if value in (sg.optim.Optimizer, sg.optim.Elementwise):  # what others are made of
+        if not name[0].isupper():  # a wrapper, or a schedule
             continue
         parameters = inspect.signature(value).parameters
         needed = {n for n, p in parameters.items() if p.default is p.empty}

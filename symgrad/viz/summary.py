@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -194,6 +195,8 @@ class Summary:
             notes.append(
                 f"{_amount(self.states)} values of state, {_amount(self.state_bytes)} bytes"
             )
+        if _amount(self.flops, _FORMULA) != _amount(self.flops):  # the table holds a part of it
+            notes.append(f"{_amount(self.flops)} FLOPs forward")
         notes.append(f"{_amount(self.total_flops)} FLOPs forward and backward")
         if self.sizes:
             notes.append("with " + ", ".join(f"{k} = {v}" for k, v in self.sizes.items()))
@@ -209,7 +212,8 @@ class Summary:
             cells = [name.ljust(widths[0]), line[1].ljust(widths[1])]
             cells += [cell.rjust(w) for cell, w in zip(line[2:], widths[2:], strict=True)]
             lines.append("  ".join(cells).rstrip())
-        return "\n".join([*lines, "", *self._notes()])
+        notes = [part for note in self._notes() for part in _wrapped(note)]
+        return "\n".join([*lines, "", *notes])
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: a table, and what follows from it."""
@@ -365,12 +369,16 @@ def _plain(size: Size) -> int | str:
     return size if isinstance(size, int) else plain_trips(str(size))
 
 
-def _amount(size: Size, width: int = _WIDTH) -> str:
-    """A number, or a formula: its leading terms, where it is long."""
+def _wrapped(note: str) -> list[str]:
+    return textwrap.wrap(note, _WIDTH, subsequent_indent="    ", break_long_words=False)
+
+
+def _amount(size: Size, width: int | None = None) -> str:
+    """A number, or a formula: its leading terms, where it is longer than a cell."""
     if isinstance(size, int):
         return f"{size:,}"
     text = plain_trips(str(size))
-    if len(text) <= width:
+    if width is None or len(text) <= width:
         return text
     kept = text[: width - 6]
     cut = max(kept.rfind(" + "), kept.rfind(" - "))

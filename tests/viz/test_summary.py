@@ -175,6 +175,8 @@ def test_text_is_aligned_and_narrow_whatever_the_names_and_formulas() -> None:
     table = lines[: len(summary.rows) + 2]
     assert len({len(line) for line in table if line[-1] != ")"}) == 1  # right-aligned numbers
     assert all(line.isascii() for line in lines)
+    whole = str(summary.flops)
+    assert whole.endswith("sequence_length") and f"{whole} FLOPs forward" in lines
 
 
 def test_as_data_and_as_html() -> None:
