@@ -226,7 +226,7 @@ class Epochs(Callback):
         if self._barred:
             return
         row = {k: v for k, v in run.history[-1].items() if k not in ("epoch", "step", "seconds")}
-        parts = [f"{k} {v:.5g}" for k, v in row.items()]
+        parts = [f"{k} {v:#.5g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()]
         number = f"{run.epoch:>{len(str(self._total))}}/{self._total}"
         seconds = f"{run.history[-1]['seconds']:.2f} s"
         print("  ".join([f"epoch {number}", *parts, seconds]), flush=True)
