@@ -173,6 +173,11 @@ class Model(Artefact):
         self._require_optimizer()
         return self._run("step", params, data, opt_state)
 
+    @property
+    def optimizer(self) -> Any:
+        """What was given as ``optimizer=``, or None."""
+        return self._made.optimizer
+
     def _require_optimizer(self) -> None:
         if self._made.optimizer is None:
             raise CompileError("the model was compiled without optimizer=, so it has no step")
