@@ -177,7 +177,8 @@ def _owned(
         values = [statement.node] if isinstance(statement, Commit) else statement.values
         groups = set().union(*[serves.get(value, ()) for value in values])
         leaf = statement.leaf if isinstance(statement, Commit) else statement.over
-        if leaf in owner and (isinstance(statement, Commit) or statement.how == "commit"):
+        commits = isinstance(statement, Commit) or statement.how == "commit"
+        if commits and leaf in owner:
             groups.add(owner[leaf])
         pending = list(statement.node.args) if isinstance(statement, Compute) else [statement.node]
         while pending:
@@ -185,5 +186,6 @@ def _owned(
             serves.setdefault(node, set()).update(groups)
             if node not in program.materialised:
                 pending.extend(node.args)
-        found.append((next(iter(groups)) if len(groups) == 1 else None, statement))
+        alone = len(groups) == 1 and not (commits and leaf not in owner)
+        found.append((next(iter(groups)) if alone else None, statement))
     return found[::-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,19 +156,19 @@ def test_nan_goes_with_its_batch() -> None:
 
 
 def test_what_a_branch_changes_is_written_there() -> None:
-    source = step_source(optim.accumulate(optim.Adam(), 4), "readable")
+    source = re.sub(r"\bt_\d+", "t", step_source(optim.accumulate(optim.Adam(), 4), "readable"))
     assert source.splitlines()[:8] == [
         "# update",
         "    steps += 1",
-        "    t_4 = steps % 4",
-        "    if t_4 == 1:",
+        "    t = steps % 4",
+        "    if t == 1:",
         "        for d, total in zip((d_W1, d_bias, d_W2), total_list, strict=True):",
         "            total[...] = d",
         "    else:",
         "        for d, total in zip((d_W1, d_bias, d_W2), total_list, strict=True):",
     ]
-    assert source.count("@") == 0  # the gradients are not computed a second time
-    assert "        w -= " in source.replace("    " * 3, "        ")
+    assert "@" not in source  # the gradients are not computed a second time
+    assert "            w -= " in source
 
 
 # ---------------------------------------------------------------- groups
@@ -246,16 +247,24 @@ def test_the_first_average_is_a_copy() -> None:
 
 # ---------------------------------------------------------------- all of them in each other
 
+
+def later(optimizers: dict[str, Any]) -> Any:
+    """Groups, of which those inside of others go by another parameter."""
+    rest = optimizers["*"]
+    inner = type(rest) is type(optim.groups({"*": None}))
+    return optim.groups({"bias": optimizers["W1"], "*": rest} if inner else optimizers)
+
+
 WRAPPERS: dict[str, Callable[[Any], Any]] = {
     "clip": lambda o: optim.chain(optim.clip_by_global_norm(0.3), o),
     "accumulate": lambda o: optim.accumulate(o, 2),
     "average": lambda o: optim.average(o, 0.5),
-    "groups": lambda o: optim.groups({"W1": optim.decay(optim.Lion(0.01), 0.1), "*": o}),
+    "groups": lambda o: later({"W1": optim.decay(optim.Lion(0.01), 0.1), "*": o}),
     "l2": lambda o: optim.chain(optim.l2(0.1, on="W2"), o),
 }
 
 
-@pytest.mark.parametrize(("outer", "inner"), itertools.product(WRAPPERS, WRAPPERS))
+@pytest.mark.parametrize(("outer", "inner"), [*itertools.product(WRAPPERS, WRAPPERS)])
 def test_wrappers_in_wrappers(outer: str, inner: str, tmp_path: Path) -> None:
     """Both styles and the saved module agree, all slots are apart, single precision stays."""
     optimizer = WRAPPERS[outer](WRAPPERS[inner](optim.Adam(optim.linear(0.05, 0.01, 5))))
