@@ -18,8 +18,9 @@ from symgrad.emit.module import (
 )
 from symgrad.errors import CompileError, DeclarationError, DTypeError, SymgradError
 from symgrad.ir.aval import format_shape
+from symgrad.ir.checks import Check
 from symgrad.ir.graph import Graph
-from symgrad.ir.node import Check, Expr, as_expr
+from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.region import everything
 from symgrad.model import tree as trees
 from symgrad.model.artefact import Artefact

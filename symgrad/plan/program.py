@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.ir.checks import Check
 from symgrad.ir.graph import Graph
-from symgrad.ir.node import Check, Expr
+from symgrad.ir.node import Expr
 from symgrad.ir.region import everything, regions
 from symgrad.ir.size import Size
 from symgrad.ops.loop import BLOCKS, Parts
