@@ -414,8 +414,8 @@ class Printer:
             names.append(self.namer.fresh("t"))
         for name, memory in zip(names[len(loop.columns) :], loop.buffers, strict=True):
             self.buffers[memory[0]] = name
-        heads = ", ".join(columns)
-        self.wrapped(f"for {', '.join(names)} in ", f"zip({heads}, strict=True)", "", 1, end=":")
+        heads = columns[0] if len(columns) == 1 else f"zip({', '.join(columns)}, strict=True)"
+        self.wrapped(f"for {', '.join(names)} in ", heads, "", 1, end=":")
         self.looping = True
         for name, column in zip(names, loop.columns, strict=False):
             self.codes[column[0]] = Code(name)

@@ -161,7 +161,8 @@ def _first(value: Any) -> str:
         return "np.array(params[k])"
     if value == 0:
         return "np.zeros_like(params[k])"
-    return f"np.full_like(params[k], {value!r})"
+    number = scalar_source(value, np.dtype(np.float64), plain=False).text
+    return f"np.full_like(params[k], {number})"
 
 
 def _same(some: Sequence[Expr], others: Sequence[Expr]) -> bool:

@@ -121,7 +121,7 @@ def _rolled(
             runs.append([block])
     order = [s for run in runs for block in run for s in block.statements]
     whole = all(a is b for a, b in zip([*shared, *order], statements, strict=True))
-    if len(runs) > 1 and not whole:
+    if not whole:
         return statements  # what a statement writes over may be read by one that would follow
     found: list[Any] = list(shared)
     for run in runs:

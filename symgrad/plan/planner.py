@@ -363,7 +363,8 @@ class _Planner:
         leaf = self.targets.get(statement.node)
         if leaf is None or leaf is statement.node or leaf in self.committed:
             return False
-        if self._storage_of(leaf).unread or statement.node.op.updates:
+        storage = self._storage_of(leaf)  # what is shared may be read by the name of a result
+        if storage.unread or storage.shared or statement.node.op.updates:
             return False
         statement.how, statement.over = "commit", leaf
         self._storage_of(statement.node).external = True
