@@ -77,7 +77,8 @@ def _item(name: str, source: str) -> list[str]:
         call, _, arguments = source.partition("(")
         rows = [arguments[:-1]]
         if len(rows[0]) >= _WIDTH:
-            rows = filled(split(source)[1:-1], _WIDTH - 1)
+            parts = split(source)  # an argument that stands alone is in no pieces
+            rows = filled(parts[1:-1] if parts[0] == f"{call}(" else rows, _WIDTH - 1)
         return [f"{name}: {call}(", *("    " + row for row in rows), "),"]
     return [f"{name}: {source},"]
 
