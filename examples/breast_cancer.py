@@ -5,7 +5,8 @@
 The posterior of the weights is replaced by the normal distribution that has its mode and, there,
 its curvature: the exact Hessian, which also drives the Newton steps to the mode. Averaged over
 it, a prediction is drawn towards 1/2 as far as the weights are uncertain; the plug-in estimate
-takes the mode for the truth. Both are scored on folds that had no part in the fit. Needs
+takes the mode for the truth. Both are scored on folds that had no part in the fit. (A calibration
+error of 0.015 to 0.02 is what chance alone gives a calibrated forecast of so few.) Needs
 scikit-learn, for the 569 tumours.
 """
 
