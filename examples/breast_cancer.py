@@ -24,7 +24,7 @@ x, t, precision = sg.input("x", ("N", 31)), sg.input("t", ("N",)), sg.input("pre
 def energy(w):
     """Minus the logarithm of the posterior density; the bias, which is last, has a flat prior."""
     surprise = sg.losses.total(sg.losses.sigmoid_cross_entropy(x @ w, t))
-    return surprise + precision / 2 * sg.losses.l2(w[:-1]) - 15 * sg.log(precision)
+    return surprise + precision / 2 * sg.losses.l2(w[:-1]) - 30 / 2 * sg.log(precision)
 
 
 def newton(state):
