@@ -47,6 +47,15 @@ __all__ = [
 ]
 
 
+def _like(dtype: Any, *parameters: Any) -> Any:
+    """The dtype that a user gave, or that of the parameters that are floating arrays."""
+    if dtype is not None:
+        return dtype
+    arrays = [p.dtype for p in parameters if isinstance(p, (Expr, np.ndarray))]
+    floating = [dtype for dtype in arrays if dtype.kind == "f" and dtype.itemsize >= 4]
+    return np.result_type(*floating) if floating else None
+
+
 def _moved(made: Expr, loc: Any, scale: Any) -> Expr:
     """loc + scale * made, without what does nothing."""
     _check_order(loc, scale)
@@ -74,7 +83,8 @@ def normal(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None)
     loc, scale : array_like
         Mean and standard deviation: numbers or expressions, which get gradients.
     dtype : dtype, optional
-        float64 or float32; the default dtype if None.
+        float64 or float32; if None, that of `loc` and `scale` where these are floating arrays,
+        else the default dtype.
 
     Examples
     --------
@@ -84,7 +94,7 @@ def normal(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None)
     >>> bool((a == b).all())
     True
     """
-    return _moved(draw("standard_normal", shape, dtype), loc, scale)
+    return _moved(draw("standard_normal", shape, _like(dtype, loc, scale)), loc, scale)
 
 
 def uniform(shape: Any = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None) -> Expr:
@@ -97,7 +107,7 @@ def uniform(shape: Any = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None)
     (Dim('B'), 3)
     """
     _check_order(low, high)
-    made = draw("standard_uniform", shape, dtype)
+    made = draw("standard_uniform", shape, _like(dtype, low, high))
     numbers = isinstance(low, (int, float)) and isinstance(high, (int, float))
     if numbers and low > high:
         raise DeclarationError(
@@ -122,7 +132,7 @@ def exponential(shape: Any = (), scale: Any = 1.0, dtype: Any = None) -> Expr:
     >>> bool(np.isclose(loss, 2 * grads["scale"]))
     True
     """
-    return _moved(draw("standard_exponential", shape, dtype), 0.0, scale)
+    return _moved(draw("standard_exponential", shape, _like(dtype, scale)), 0.0, scale)
 
 
 def gumbel(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None) -> Expr:
@@ -139,7 +149,7 @@ def gumbel(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None)
     >>> soft.shape
     (Dim('B'), 10)
     """
-    return _moved(draw("standard_gumbel", shape, dtype), loc, scale)
+    return _moved(draw("standard_gumbel", shape, _like(dtype, loc, scale)), loc, scale)
 
 
 def gumbel_softmax(logits: Any, temperature: Any = 1.0, axis: int = -1, hard: bool = False) -> Expr:
@@ -214,7 +224,7 @@ def laplace(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None
     >>> sg.random.laplace((3,), scale=0.5).shape
     (3,)
     """
-    return _moved(draw("standard_laplace", shape, dtype), loc, scale)
+    return _moved(draw("standard_laplace", shape, _like(dtype, loc, scale)), loc, scale)
 
 
 def logistic(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None) -> Expr:
@@ -226,7 +236,7 @@ def logistic(shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = Non
     >>> sg.random.logistic((3,), loc=1.0).shape
     (3,)
     """
-    return _moved(draw("standard_logistic", shape, dtype), loc, scale)
+    return _moved(draw("standard_logistic", shape, _like(dtype, loc, scale)), loc, scale)
 
 
 def truncated_normal(
@@ -263,7 +273,7 @@ def truncated_normal(
     if not bounds[0] < bounds[1]:
         raise DeclarationError(f"truncated_normal: lower < upper is needed; got {lower}, {upper}")
     options = dict(zip(("lower", "upper"), bounds, strict=True))
-    made = draw("standard_truncated_normal", shape, dtype, **options)
+    made = draw("standard_truncated_normal", shape, _like(dtype, loc, scale), **options)
     return _moved(made, loc, scale)
 
 

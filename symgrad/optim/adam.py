@@ -199,10 +199,10 @@ def AdamW(  # an optimiser like the classes beside it
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-8,
-    coefficient: float = 0.01,
+    weight_decay: float = 0.01,
     on: Pattern = "*",
 ) -> Optimizer:
-    """Adam with weight decay of its own: ``decay(Adam(lr, beta1, beta2, eps), coefficient, on)``.
+    """Adam with weight decay of its own: ``decay(Adam(lr, beta1, beta2, eps), weight_decay, on)``.
 
     I. Loshchilov, F. Hutter, *Decoupled weight decay regularization* (2019), algorithm 2.
 
@@ -212,7 +212,7 @@ def AdamW(  # an optimiser like the classes beside it
     beta1, beta2 : float
         In [0, 1).
     eps : float
-    coefficient : float
+    weight_decay : float
         At each step a weight loses this part, times the rate, of itself.
     on : str or sequence of str
         The parameters that decay; see :func:`decay`.
@@ -225,10 +225,10 @@ def AdamW(  # an optimiser like the classes beside it
     --------
     >>> import symgrad as sg
     >>> w = sg.param("w", (), init=1.0)
-    >>> model = sg.compile(w * w, optimizer=sg.optim.AdamW(0.125, coefficient=0.5))
+    >>> model = sg.compile(w * w, optimizer=sg.optim.AdamW(0.125, weight_decay=0.5))
     >>> params = model.init()
     >>> _ = model.step(params, model.init_optimizer(params))
     >>> round(float(params["w"]), 6)
     0.8125
     """
-    return decay(Adam(lr, beta1, beta2, eps), coefficient, on)
+    return decay(Adam(lr, beta1, beta2, eps), weight_decay, on)

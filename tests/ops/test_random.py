@@ -321,3 +321,16 @@ def test_numbers_are_drawn_from_the_callers_generator() -> None:
 def test_the_order_of_numpy_is_refused(call: Any) -> None:
     with pytest.raises(sg.DeclarationError, match="shape"):
         call()
+
+
+def test_draws_have_the_dtype_of_their_parameters() -> None:
+    mean, std = sg.input("mean", ("B", 2), "float32"), sg.input("std", (2,), "float32")
+    assert sg.random.normal(mean.shape, mean, std).dtype == np.float32
+    assert sg.random.normal(mean.shape, mean, 2.0).dtype == np.float32
+    assert sg.random.uniform((2,), low=std).dtype == np.float32
+    assert sg.random.exponential((2,), np.ones(2, np.float32)).dtype == np.float32
+    assert sg.random.normal(mean.shape, mean, sg.input("wide", (2,))).dtype == np.float64
+    assert sg.random.normal((2,), sg.input("whole", (2,), "int64")).dtype == np.float64
+    assert sg.random.normal(mean.shape, mean, dtype="float64").dtype == np.float64
+    with sg.default_dtype("float32"):
+        assert sg.random.normal((2,)).dtype == np.float32

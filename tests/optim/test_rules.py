@@ -27,7 +27,7 @@ OPTAX = json.loads(Path(__file__).with_name("optax.json").read_text())
 
 FROM_TORCH: dict[str, Any] = {
     "amsgrad": optim.AMSGrad(0.1, 0.8, 0.9),
-    "adamw": optim.AdamW(0.02, coefficient=0.3),
+    "adamw": optim.AdamW(0.02, weight_decay=0.3),
     "radam": optim.RAdam(0.02),
     "radam_other": optim.RAdam(0.02, 0.8, 0.9),
     "adagrad": optim.AdaGrad(0.1),
