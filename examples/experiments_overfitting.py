@@ -70,8 +70,8 @@ def draw(histories, path):
     for i, (name, history) in enumerate(histories.items()):
         ax.plot(history["epoch"], history["validation_loss"], color=f"C{i}", label=name)
         ax.plot(history["epoch"], history["loss"], "--", color=f"C{i}", lw=1)
-    ax.plot([], [], "--", color="gray", lw=1, label="in training")
-    ax.set(xlabel="epoch", ylabel="held-out loss", ylim=(0, 2))
+    ax.plot([], [], "--", color="gray", lw=1, label="on the examples")
+    ax.set(xlabel="epoch", ylabel="loss", ylim=(0, 2))
     ax.legend()
     figure.savefig(path)
 

@@ -70,9 +70,8 @@ def draw(found, rates, path):
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     ax = figure.subplots(subplot_kw={"xscale": "log", "yscale": "log"})
     for i, (name, row) in enumerate(found.items()):
-        end = np.isinf(row).argmax() or len(row)
         style = ("o-", "s--", "^:")[i % 3]
-        ax.plot(rates[:end], row[:end], style, color=f"C{i % 10}", ms=4, label=name)
+        ax.plot(rates, row, style, color=f"C{i % 10}", ms=4, label=name)
     ax.axhline(np.log(10), color="gray", lw=1, label="guessing")
     ax.set(xlabel="learning rate", ylabel="training loss")
     figure.legend(loc="outside right upper", fontsize=8)

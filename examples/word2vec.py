@@ -19,7 +19,7 @@ import numpy as np
 
 import symgrad as sg
 
-WINDOW, RANDOM, LEAST, SIZE = 5, 64, 5, 32
+WINDOW, RANDOM, WEIGHT, LEAST, SIZE = 5, 64, 8, 5, 32
 
 text = "\n\n".join(topics[title] for title in sorted(topics)).lower()
 paragraphs = [re.findall("[a-z_]+", paragraph) for paragraph in re.split(r"\n\s*\n", text)]
@@ -38,9 +38,9 @@ v = sg.nn.embedding(sg.concatenate([near, other]), len(words), SIZE, init=small,
 B = word.shape[0]
 score = (u * v[:B]).sum(axis=1)
 noise = u @ v[B:].T
-loss = sg.losses.mean(sg.softplus(-score) + 8 * sg.softplus(noise).mean(axis=1))
+loss = sg.losses.mean(sg.softplus(-score) + WEIGHT * sg.softplus(noise).mean(axis=1))
 
-model = sg.compile(loss, outputs=score, optimizer=sg.optim.Adam(3e-3))
+model = sg.compile(loss, outputs=score, optimizer=sg.optim.Adam(6e-3))
 
 
 def pairs(paragraphs, rng):
@@ -69,7 +69,7 @@ def main(epochs=8, seed=0):
     def batches(epoch):
         rng = np.random.default_rng([seed, epoch])
         found = rng.permutation(pairs([p for i, p in enumerate(paragraphs) if i % 10], rng))
-        for batch in np.array_split(found, len(found) // 256):
+        for batch in np.array_split(found, len(found) // 512):
             at_random = rng.choice(len(words), RANDOM, p=odds)
             yield {"word": batch[:, 0], "near": batch[:, 1], "other": at_random}
 

@@ -27,7 +27,7 @@ def test_every_example_is_short_and_says_how_to_run_it() -> None:
     for path in EXAMPLES.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert f"python examples/{path.name}" in text
-        assert len(text.splitlines()) < 80
+        assert len(text.splitlines()) < 100
 
 
 def test_digits_reach_95_percent_in_three_epochs(capsys: pytest.CaptureFixture[str]) -> None:
