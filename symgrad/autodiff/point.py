@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DeclarationError, NonFiniteError, ShapeError
+from symgrad.ir.checks import Check
 from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.graph import rebuild, substitute, topological
-from symgrad.ir.node import LITERAL, Check, Expr, identity, literal, make
+from symgrad.ir.node import LITERAL, Expr, identity, literal, make
 from symgrad.ir.size import Size
 from symgrad.ops.draws import Draw
 from symgrad.ops.index import index_bounds

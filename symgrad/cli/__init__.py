@@ -10,101 +10,13 @@ from collections.abc import Sequence
 from typing import IO
 
 import symgrad as sg
+from symgrad.cli.arguments import parser
 from symgrad.cli.errors import CommandError
 
 __all__ = ["main"]
 
 BROKEN_PIPE = 141  # what a shell reports of a program that a closed pipe has ended
 INTERRUPTED = 130
-TARGET = (
-    "a Python file and the name in it of an expression, a compiled Function or Model, "
-    "or a function without arguments that returns one"
-)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="symgrad",
-        description="Compile mathematics over arrays to NumPy source, forward and backward.",
-    )
-    parser.add_argument("--version", action="version", version=f"symgrad {sg.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    def command(
-        name: str, help: str, description: str, target: bool = True
-    ) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help, description=description)
-        if target:
-            made.add_argument("target", metavar="FILE:NAME", help=TARGET)
-        made.set_defaults(command=name)
-        return made
-
-    demo = command(
-        "demo",
-        "train, print and draw an example model",
-        "Declare a classifier of handwritten digits, check its gradients, print the training "
-        "step that was generated, train it, and ship it as one file that needs only NumPy.",
-        target=False,
-    )
-    demo.add_argument("--out", default="demo", metavar="FOLDER", help="where to write (demo)")
-    demo.add_argument("--epochs", type=_count, default=30, metavar="N", help="of training (30)")
-    demo.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (0)")
-
-    show = command(
-        "show",
-        "print the generated source",
-        "Print the generated source; with --graph, --latex or --report, print those instead.",
-    )
-    _style(show)
-    show.add_argument("--entry", metavar="NAME", help="one entry only, such as step")
-    show.add_argument("--graph", action="store_true", help="the graph, in Graphviz's language")
-    show.add_argument("--latex", action="store_true", help="each named value as an equation")
-    show.add_argument("--report", action="store_true", help="what each pass did, rules, costs")
-
-    build = command(
-        "compile",
-        "write the generated source to a file",
-        "Write a module that needs NumPy and nothing else.",
-    )
-    build.add_argument("-o", "--output", required=True, metavar="NET.PY")
-    _style(build)
-
-    graph = command(
-        "graph", "draw the graph", "Draw the graph, forward and backward: .svg, .png, .pdf or .dot."
-    )
-    graph.add_argument("-o", "--output", required=True, metavar="FLOW.SVG")
-
-    check = command(
-        "check",
-        "compare gradients with finite differences",
-        "Compare the derivatives with finite differences. Exit status 1 if they disagree.",
-    )
-    check.add_argument("--order", type=_count, default=2, help="highest derivative compared (2)")
-    check.add_argument("--seed", type=int, default=0, help="of the point and the directions (0)")
-
-    command(
-        "doctor",
-        "is NumPy as fast here as it can be?",
-        "Tell which BLAS NumPy uses, which kernel it picked for this CPU, how fast it is, "
-        "and what settings slow it down; check the other dependencies.",
-        target=False,
-    )
-    return parser
-
-
-def _style(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--style",
-        choices=("readable", "fast"),
-        help="of the source: as one would write it by hand, or as it runs (fast)",
-    )
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0; got {text}")
-    return value
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -117,6 +29,10 @@ def _run(options: argparse.Namespace) -> int:
         from symgrad.cli import doctor
 
         return doctor.run()
+    if options.command == "train":
+        from symgrad.cli import training
+
+        return training.run(options)
     from symgrad.cli import commands
 
     return commands.COMMANDS[options.command](options)
@@ -144,9 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print_what_the_terminal_can()
     try:
         try:
-            options = _parser().parse_args(argv)
+            options = parser().parse_args(argv)
         except SystemExit as exit:  # argparse has printed its message
             return int(exit.code or 0)
+        options.arguments = list(sys.argv[1:] if argv is None else argv)
         status = _run(options)
         sys.stdout.flush()
     except (CommandError, sg.SymgradError, OSError) as error:

@@ -1,4 +1,4 @@
-"""The commands on FILE:NAME: show, compile, graph, check."""
+"""The commands on FILE:NAME: show, compile, graph, summary, check."""
 
 from __future__ import annotations
 
@@ -64,6 +64,15 @@ def graph(options: argparse.Namespace) -> int:
     return 0
 
 
+def summary(options: argparse.Namespace) -> int:
+    """Print the table of layers."""
+    found = compiled(options.target)
+    if not isinstance(found, sg.Model):
+        raise CommandError("a summary is of a model: of a loss of shape () with parameters")
+    print(found.summary(**dict(options.sizes)))
+    return 0
+
+
 def _writable(path: str) -> Path:
     """Refuse a folder that does not exist before any work is done."""
     output = Path(path)
@@ -94,5 +103,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "show": show,
     "compile": build,
     "graph": graph,
+    "summary": summary,
     "check": check,
 }

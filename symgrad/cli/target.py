@@ -18,7 +18,17 @@ from symgrad.cli.errors import CommandError
 from symgrad.model.function import Function
 from symgrad.model.model import Model
 
-__all__ = ["Compiled", "compiled", "declared", "load"]
+__all__ = [
+    "Compiled",
+    "compiled",
+    "declared",
+    "described",
+    "found_in",
+    "is_foreign",
+    "load",
+    "located",
+    "users_errors",
+]
 
 Compiled = Function | Model
 
@@ -44,11 +54,20 @@ def declared(target: str) -> Any:
     ------
     CommandError
     """
+    path, name = located(target)
+    return found_in(load(path), path, name)
+
+
+def located(target: str) -> tuple[Path, str]:
+    """The file and the name of FILE:NAME."""
     file, colon, name = target.rpartition(":")
     if not colon or not file or not name:
         raise CommandError(f"expected FILE:NAME, such as net.py:loss; got {target!r}")
-    path = Path(file)
-    module = load(path)
+    return Path(file), name
+
+
+def found_in(module: ModuleType, path: Path, name: str) -> Any:
+    """The expression, Function or Model that a name means in a file that has been run."""
     try:
         found = getattr(module, name)
     except AttributeError:
@@ -56,12 +75,12 @@ def declared(target: str) -> Any:
         known = f"; it has {', '.join(usable)}" if usable else ""
         raise CommandError(f"{path} has no {name!r}{known}") from None
     if inspect.isroutine(found):
-        with _users_errors(path, f"{name}() of {path}"):
+        with users_errors(path, f"{name}() of {path}"):
             inspect.signature(found).bind()  # a function that needs arguments says which
             found = found()
     if not isinstance(found, (sg.Expr, Function, Model)):
         raise CommandError(
-            f"{name!r} in {path} is {_described(found)}; expected an expression, a compiled "
+            f"{name!r} in {path} is {described(found)}; expected an expression, a compiled "
             "Function or Model, or a function without arguments that returns one"
         )
     return found
@@ -90,7 +109,8 @@ def compiled(target: str, style: str | None = None) -> Compiled:
     return function
 
 
-def _described(value: Any) -> str:
+def described(value: Any) -> str:
+    """What a value is, for a message."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if isinstance(value, (list, tuple, dict)):
@@ -134,7 +154,7 @@ def load(path: Path) -> ModuleType:
     previous = sys.modules.get(path.stem)
     sys.modules[path.stem] = module  # pickles and dataclasses look their module up
     try:
-        with _users_errors(path, str(path)):
+        with users_errors(path, str(path)):
             spec.loader.exec_module(module)
     except CommandError:
         del sys.modules[path.stem]
@@ -146,7 +166,7 @@ def load(path: Path) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _users_errors(path: Path, what: str) -> Iterator[None]:
+def users_errors(path: Path, what: str) -> Iterator[None]:
     """An exception of the user's code becomes one message, without the lines of others."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -173,4 +193,9 @@ def _is_users(frame: FrameType, own: str) -> bool:
     file = frame.f_code.co_filename
     if file == own:
         return True
-    return not file.startswith(("<", *_FOREIGN))
+    return not is_foreign(file)
+
+
+def is_foreign(file: str) -> bool:
+    """Whether a file is of a library, of Python or of symgrad, and not the user's."""
+    return file.startswith(("<", *_FOREIGN))

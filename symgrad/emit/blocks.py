@@ -65,8 +65,6 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         printer.wrapped("if ", printer.code(node.args[0]).text, "", indent, end=":")
     for key, program in block.programs.items():
         region = node.attrs[key]
-        if key == "otherwise":
-            printer.line("else:", indent=indent)
         inner = printer.nested(program, indent if is_branch else indent - 1)
         for p, code in names_of(printer, region.parameters, args).items():
             inner.bind(p, code)
@@ -93,7 +91,14 @@ def _branch(printer: Printer, block: Block, indent: int) -> None:
         for steps in counted:
             inner.line(f"{steps} = 0")
         depth = indent if is_branch else indent - 1
+        if key == "otherwise":
+            if not inner.lines:
+                continue
+            printer.line("else:", indent=indent)
         indented(printer, inner.lines or ["    pass"], depth)
+    for item, leaf in block.written.items():
+        code = printer.code(leaf)
+        printer.codes[item], printer.namer.names[item] = code, code.text
 
 
 def _read_by_branches_alone(program: Program, items: Sequence[Expr]) -> set[Expr]:

@@ -20,14 +20,16 @@ from symgrad.emit.names import safe
 from symgrad.emit.printer import Context, Printer
 from symgrad.emit.scalars import converted, scalar_names
 from symgrad.emit.signature import Signature
+from symgrad.emit.unpacking import bound, kinds, slots_unpacked, unpacking
 from symgrad.errors import CompileError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.graph import Graph
 from symgrad.ir.imports import bound_names
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.ir.op import OPS, Op
-from symgrad.ir.size import Dim, Size, symbols_in
-from symgrad.plan.program import Entry, Loop, Program
+from symgrad.ir.size import Dim, symbols_in
+from symgrad.ops.index import Within
+from symgrad.plan.program import Entry, Program
 from symgrad.plan.scalars import is_number
 
 __all__ = [
@@ -115,8 +117,8 @@ def entry_name(name: str) -> str:
 
 def _slot_names(leaves: Iterable[Expr]) -> set[str]:
     """Names that the source gives to what an optimiser keeps."""
-    kinds = {str(leaf.attrs["slot"]) for leaf in leaves if "slot" in leaf.attrs}
-    return {name for kind in kinds for name in (f"SLOTS_{kind.upper()}", f"{kind}_list")}
+    found = {str(leaf.attrs["slot"]) for leaf in leaves if "slot" in leaf.attrs}
+    return {name for kind in found for name in (f"SLOTS_{kind.upper()}", f"{kind}_list")}
 
 
 def leaf_names(leaves: Iterable[Expr], declared: Graph) -> dict[Expr, str]:
@@ -166,7 +168,7 @@ def print_entry(
     arguments: Sequence[str],
     document: str,
     returns: Callable[[Callable[[str], str]], str],
-    bounds: dict[Expr, Size] | None = None,
+    bounds: dict[Expr, Within] | None = None,
     debug: bool = False,
     given: Sequence[Expr | str] = (),
     writes: bool = False,
@@ -184,7 +186,7 @@ def print_entry(
         The docstring.
     returns : callable
         Given a function from an output's label to its source, the text after ``return``.
-    bounds : dict of Expr to Size
+    bounds : dict of Expr to Within
         Index inputs, and the size that they must stay below.
     debug : bool
         Check every value for NaN and infinities.
@@ -206,23 +208,21 @@ def print_entry(
     if (seed := entry.typed_seed()) is not None:
         name = context.leaf_names[seed]
         body.append(f"{name} = np.{seed.dtype.name}({name})")
-    listed = {c for s in program.statements if isinstance(s, Loop) for c in s.columns}
-    for table, leaves, source in [
-        ("PARAMS", entry.params, "params"),
-        ("STATES", entry.states if _are_read(entry.states, entry) else [], "params"),
-        *((f"SLOTS_{name.upper()}", kind, "opt_state") for name, kind in _kinds(entry.slots)),
+    slots = kinds(entry.slots)
+    for kind, leaves in slots:
+        if len(leaves) > 1:
+            names_of = tuple([context.leaf_names[leaf] for leaf in leaves])
+            context.lists[names_of] = f"{kind}_list"
+            context.reserved.add(f"{kind}_list")
+    unpacked = len(body)  # slots are named once it is known which loops go through them all
+    for table, leaves in [
+        ("PARAMS", entry.params),
+        ("STATES", entry.states if _are_read(entry.states, entry) else []),
     ]:
         if leaves:
+            body += unpacking([context.leaf_names[p] for p in leaves], "params", table, writes)
             context.use("_unpack")
-            left = ", ".join(context.leaf_names[p] for p in leaves)
-            left = f"({left},)" if len(leaves) == 1 else left
-            if source == "opt_state" and tuple(leaves) in listed:
-                # only the loop over all parameters reads them: they need no names of their own
-                left = f"{leaves[0].attrs['slot']}_list"
-                context.lists[tuple(leaves)] = left
-                context.reserved.add(left)
-            write = ", write=True" if writes else ""
-            body += _bound(left, f'_unpack({source}, {table}, "{source}"{write})')
+            unpacked = len(body)
     body += signature.sizes_of([*entry.params, *entry.states])
     body += signature.checks()
     if entry.draws and any(node in entry.draws for node in entry.nodes()) and not given:
@@ -249,6 +249,9 @@ def print_entry(
             return f"np.{_numpy_name(node.dtype)}({code})"
         return f"np.array({code})" if label in program.copies else code
 
+    if slots:
+        context.use("_unpack")
+        lines[unpacked:unpacked] = slots_unpacked(slots, context, statements, writes)
     before = len(printer.lines)
     result = returns(source_of)
     lines += printer.lines[before:]
@@ -296,14 +299,6 @@ def _are_read(states: Sequence[Expr], entry: Entry) -> bool:
     return any(s in read or any(isinstance(d, Dim) for d in s.shape) for s in states)
 
 
-def _bound(left: str, value: str) -> list[str]:
-    """``a, b = value``, its names on lines of their own where they are many."""
-    if len(left) + len(value) < 90 or ", " not in left:
-        return [f"{left} = {value}"]
-    lines = textwrap.wrap(f"{left},", 88, break_long_words=False, break_on_hyphens=False)
-    return ["(", *(f"    {line}" for line in lines), f") = {value}"]
-
-
 def _unpack_residuals(
     given: Sequence[Expr | str], signature: Signature, context: Context, body: list[str]
 ) -> None:
@@ -321,14 +316,14 @@ def _unpack_residuals(
             name = namer.name(item)
             context.leaf_names[item] = name
             left.append(name)
-    body += _bound(f"({left[0]},)" if len(left) == 1 else ", ".join(left), "residuals")
+    body += bound(f"({left[0]},)" if len(left) == 1 else ", ".join(left), "residuals")
 
 
 def _check_function(
     entry: Entry,
     signature: Signature,
     context: Context,
-    bounds: dict[Expr, Size],
+    bounds: dict[Expr, Within],
     helpers: dict[str, str],
     body: list[str],
 ) -> None:
@@ -344,7 +339,7 @@ def _check_function(
     text += ["    " + line for line in lines]
     text.append(f"    return {', '.join(results)}")
     helpers[name] = "\n".join(text) + "\n"
-    body += _bound(", ".join(results), f"{name}({', '.join(inputs)})")
+    body += bound(", ".join(results), f"{name}({', '.join(inputs)})")
 
 
 def _workspace(
@@ -368,16 +363,8 @@ def _workspace(
     names = [context.buffer(b.index) for b in program.buffers]
     left = ", ".join(names)
     call = ", ".join([name, *sizes])
-    body += _bound(f"({left},)" if len(names) == 1 else left, f"_kept({call})")
+    body += bound(f"({left},)" if len(names) == 1 else left, f"_kept({call})")
     context.reserved |= set(names)
-
-
-def _kinds(slots: Sequence[Expr]) -> list[tuple[str, list[Expr]]]:
-    """Slots by what they are to the optimiser."""
-    found: dict[str, list[Expr]] = {}
-    for slot in slots:
-        found.setdefault(str(slot.attrs["slot"]), []).append(slot)
-    return list(found.items())
 
 
 def _table(name: str, leaves: Sequence[Expr]) -> str:
@@ -406,7 +393,7 @@ def runtime_source(
     errors = {e for name in used for e in _NEEDS.get(name, ())}
     parts: list[str] = []
     tables = [("PARAMS", params), ("STATES", states)]
-    tables += [(f"SLOTS_{name.upper()}", kind) for name, kind in _kinds(slots)]
+    tables += [(f"SLOTS_{name.upper()}", kind) for name, kind in kinds(slots)]
     shown = [_table(table, leaves) for table, leaves in tables if leaves]
     if shown:
         parts.append("\n\n".join(shown))

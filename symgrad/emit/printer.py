@@ -57,8 +57,9 @@ class Context:
     sizes: set[str] = field(default_factory=set)
     #: names that loops count with
     indices: set[str] = field(default_factory=set)
-    #: leaves that stand in a list of this name instead of having names of their own
-    lists: dict[tuple[Expr, ...], str] = field(default_factory=dict)
+    #: names of leaves -> the list in which they stand for loops; and the lists that are used
+    lists: dict[tuple[str, ...], str] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
 
     def constant(self, node: Expr) -> str:
         """The module-level name of a literal array."""
@@ -413,8 +414,8 @@ class Printer:
             names.append(self.namer.fresh("t"))
         for name, memory in zip(names[len(loop.columns) :], loop.buffers, strict=True):
             self.buffers[memory[0]] = name
-        heads = ", ".join(columns)
-        self.wrapped(f"for {', '.join(names)} in ", f"zip({heads}, strict=True)", "", 1, end=":")
+        heads = columns[0] if len(columns) == 1 else f"zip({', '.join(columns)}, strict=True)"
+        self.wrapped(f"for {', '.join(names)} in ", heads, "", 1, end=":")
         self.looping = True
         for name, column in zip(names, loop.columns, strict=False):
             self.codes[column[0]] = Code(name)
@@ -426,13 +427,17 @@ class Printer:
                 self.line(f"{leaf.text}[...] = {node.text}", indent=2)
         self.codes = saved
         self.looping = False
+        self.namer.taken.difference_update(names)  # the next loop may call its own the same
 
     def _column(self, column: tuple[Expr, ...]) -> str:
-        listed = self.context.lists.get(column)
-        return listed or f"({', '.join(self.code(leaf).text for leaf in column)})"
+        names = tuple([self.code(leaf).text for leaf in column])
+        listed = self.context.lists.get(names)
+        if listed is not None:
+            self.context.listed.add(listed)
+        return listed or f"({', '.join(names)})"
 
     def _column_name(self, column: tuple[Expr, ...]) -> str:
-        first = column[0]
+        first = self.entry.stands.get(column[0], column[0])
         if first.op.name == "param":
             return self.namer.fresh("w")
         return self.namer.fresh(safe(str(first.attrs.get("slot", "d"))))

@@ -7,7 +7,8 @@ from symgrad.emit.printer import Context
 from symgrad.errors import CompileError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr
-from symgrad.ir.size import Dim, Size, dim, symbols_in
+from symgrad.ir.size import Dim, dim, symbols_in
+from symgrad.ops.index import Within
 from symgrad.ops.loop import trips
 from symgrad.plan.program import Entry
 
@@ -22,11 +23,12 @@ class Signature:
         self.context = context
         self.lines: list[str] = []
         self.bound: set[str] = set()
+        self.later: dict[Expr, Within] = {}  # labels of an axis whose size parameters decide
         given = set(entry.residuals)  # what they are is settled: their sizes need no names
         parts = [(n.shape, *n.attrs.values()) for n in entry.nodes() if n not in given]
         self.needed = symbols_in(*parts, *((c.left, c.right) for c in entry.checks))
 
-    def inputs(self, bounds: dict[Expr, Size]) -> list[str]:
+    def inputs(self, bounds: dict[Expr, Within]) -> list[str]:
         """Check and bind data, then sizes that it decides, then labels."""
         for x in self.entry.inputs:
             name = self.context.leaf_names[x]
@@ -36,7 +38,7 @@ class Signature:
                 f'{x.ndim}, "{format_shape(x.shape)}")'
             )
         self._sizes(self.entry.inputs)
-        self._labels(bounds)
+        self.later = self._labels(bounds)
         return self.lines
 
     def sizes_of(self, leaves: list[Expr]) -> list[str]:
@@ -81,15 +83,23 @@ class Signature:
                 self.bound.add(symbol)
                 self.lines.append(f"{symbol} = {source}")
 
-    def _labels(self, bounds: dict[Expr, Size]) -> None:
-        for x, size in bounds.items():
+    def _labels(self, bounds: dict[Expr, Within]) -> dict[Expr, Within]:
+        """Check labels; what is given back needs sizes that are not known yet."""
+        later = {}
+        for x, (size, mark) in bounds.items():
+            if not symbols_in(size) <= self.bound:
+                later[x] = bounds[x]
+                continue
             name = self.context.leaf_names[x]
             self.context.use("_within")
-            self.lines.append(f"_within({quoted(str(x.attrs['name']))}, {name}, {size})")
+            looked_at = name if mark is None else f"np.where({name} == {mark}, 0, {name})"
+            self.lines.append(f"_within({quoted(str(x.attrs['name']))}, {looked_at}, {size})")
+        return later
 
     def checks(self) -> list[str]:
-        """What could not be proved of sizes at declaration."""
-        lines: list[str] = []
+        """What could not be proved of sizes at declaration, and labels that waited for a size."""
+        self.lines = lines = []
+        self._labels(self.later)
         for check in dict.fromkeys(self.entry.checks):
             symbols = {
                 s

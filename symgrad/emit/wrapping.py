@@ -66,6 +66,9 @@ def split(text: str) -> list[str]:
     inner = [text[i + 1 : j + 1].strip() for i, j in pairwise(edges)]
     inner[-1] = inner[-1].removesuffix(")")
     if len(inner) < 2:  # f(g(a, b)) is broken where g is
+        if inner[0].startswith("[") and inner[0].endswith("]"):  # np.array([a, b])
+            items = split(f"({inner[0][1:-1]})")
+            return [f"{head}[", *items[1:-1], f"]{tail}"] if len(items) > 3 else [text]
         within = split(inner[0])
         if opening == 0 and len(within) > 1:  # (a @ b).reshape(-1)
             return [head, *within, tail]

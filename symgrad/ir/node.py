@@ -7,13 +7,14 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DTypeError, ExpressionUseError, ShapeError, SymgradError
+from symgrad.errors import DTypeError, ExpressionUseError, SymgradError
 from symgrad.ir import provenance, size
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import Check, pending
 from symgrad.ir.dtypes import as_dtype, promote
 from symgrad.ir.lifted import Lifted
 from symgrad.ir.op import FUNCTIONS, OPS, Op, register
@@ -23,51 +24,11 @@ from symgrad.ir.recording import record
 from symgrad.ir.recording import state as recorded
 from symgrad.ir.size import Dim, Size
 
-__all__ = ["Check", "Expr", "as_expr", "as_exprs", "identity", "literal", "make", "require_equal"]
+__all__ = ["Expr", "as_expr", "as_exprs", "identity", "literal", "make"]
 
 
-class Check(NamedTuple):
-    """What could not be proved of symbolic sizes at declaration: checked at each call.
-
-    ``relation`` is ``"=="`` or ``"<="``: `left` and `right` as the entry must find them.
-    """
-
-    left: Size
-    relation: str
-    right: Size
-    reason: str
-
-
-class _Pending(threading.local):
-    checks: list[Check] | None = None
-
-
-_pending = _Pending()
 _lock = threading.RLock()
 _table: weakref.WeakValueDictionary[Any, Expr] = weakref.WeakValueDictionary()
-
-
-def require_equal(left: Size, right: Size, reason: str) -> None:
-    """Two sizes must be the same: an error if they cannot be, a check at entry if they may be.
-
-    For the shape rules of ops: the check belongs to the node that is being made.
-
-    Raises
-    ------
-    ShapeError
-        With `reason`, if both are static and differ.
-    """
-    if left is right or left == right:
-        return
-    if isinstance(left, int) and isinstance(right, int):
-        raise ShapeError(f"{reason}: {left} and {right} differ")
-    require(Check(left, "==", right, reason))
-
-
-def require(check: Check) -> None:
-    """Add a check to the node whose shape rule is running."""
-    if _pending.checks is not None:
-        _pending.checks.append(check)
 
 
 class Expr(Operators):
@@ -281,16 +242,16 @@ def make(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         if recorded.built is not None:
             recorded.built.add(node)
         return node
-    outer, _pending.checks = _pending.checks, []
+    outer, pending.checks = pending.checks, []
     try:
         if not op.takes_complex:
             _refuse_complex(args)
         aval = op.aval(*[arg.aval for arg in args], **attrs)
-        checks = tuple(_pending.checks)
+        checks = tuple(pending.checks)
     except SymgradError as error:
         raise _explained(error, op, args) from None
     finally:
-        _pending.checks = outer
+        pending.checks = outer
     node = _new(key, op, args, attrs, aval, checks, op.identity)
     if recorded.built is not None:
         recorded.built.add(node)

@@ -100,19 +100,25 @@ def close(
     see them there; so do arrays full of one, if they are among `numbers`. What else does not depend
     on the parameters is computed outside, once, unless it is the region's `own`.
     """
-    inside = set(parameters)
+    dependent = set(parameters)
+    for node in topological(outputs):
+        if any([arg in dependent for arg in node.args]):
+            dependent.add(node)
     captured: dict[Expr, Expr] = {}
 
+    def is_inside(node: Expr) -> bool:
+        return node in dependent or node in own
+
     def capture(node: Expr) -> None:
-        if node in inside or node in captured or node.op is LITERAL:
+        if is_inside(node) or node in captured or node.op is LITERAL:
             return
         if (not node.shape or node in numbers) and is_number(node):
             return
         captured[node] = bound(node.name or node.op.name, node.shape, node.dtype)
 
-    for node in topological(outputs):
-        if node not in inside and (node in own or any([arg in inside for arg in node.args])):
-            inside.add(node)
+    # what was there before stays outside, also if it is made of what the body has made again
+    for node in topological(outputs, stop=lambda node: not is_inside(node)):
+        if is_inside(node):
             for arg in node.args:
                 capture(arg)
     for out in outputs:

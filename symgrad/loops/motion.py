@@ -98,7 +98,7 @@ def _before(node: Expr, done: Counter[str]) -> Expr:
     keep_origins(mapping)
     for old, new in [*zip(fixed, moved, strict=True), *zip(rows, values, strict=True)]:
         if new.origin is None and not new.closed:
-            new.origin = old.origin if old.name else Origin(name=_name(old))
+            new.origin = old.origin if old.name else Origin(_scope(old), _name(old))
     count = len(node.attrs["body"].outputs)
     x, const = [*parts.x, *new_rows.values()], [*parts.const, *new_consts.values()]
     attrs = node.attrs | {
@@ -137,6 +137,11 @@ def _is_ragged(values: Iterable[Expr]) -> bool:
 def _is_heavy(node: Expr) -> bool:
     """What is worth doing for all steps at once, in memory for all of them."""
     return node.op.name == "matmul"
+
+
+def _scope(node: Expr) -> str:
+    """The user's scope."""
+    return node.origin.scope if node.origin is not None else ""
 
 
 def _name(node: Expr) -> str:

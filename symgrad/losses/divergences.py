@@ -35,6 +35,11 @@ def kl_divergence(logits: Any, other: Any) -> sg.Expr:
     ------
     ShapeError, DTypeError
 
+    Notes
+    -----
+    Logits are finite: one of -inf, a class that is excluded, gives NaN; a large negative number
+    excludes it as well.
+
     Examples
     --------
     >>> import symgrad as sg

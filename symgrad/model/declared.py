@@ -13,6 +13,7 @@ from symgrad.model.entries import Entries
 
 if TYPE_CHECKING:
     from symgrad.model.model import Model
+    from symgrad.viz.summary import Summary
 
 __all__ = ["ENTRIES", "TRAINING", "Declared", "Signature"]
 
@@ -60,7 +61,7 @@ class Declared(Artefact):
         """What ``predict`` returns, as it was declared; None if it was not."""
         if not self._made.outputs:
             return None
-        return trees.restored(self._made.tree, list(self._made.outputs.values()))
+        return trees.unflatten(self._made.tree, list(self._made.outputs.values()))
 
     @property
     def optimizer(self) -> Any:
@@ -94,6 +95,44 @@ class Declared(Artefact):
         self._require(entry)
         self._made.source(entry)
         return Signature(tuple(self._made.signatures[entry]), entry in self._made.random)
+
+    def summary(self, **sizes: int) -> Summary:
+        """The model as a table: its layers, their outputs, parameters and FLOPs.
+
+        Parameters
+        ----------
+        **sizes : int
+            Values for symbolic sizes; the numbers are formulas in the others.
+
+        Raises
+        ------
+        CompileError
+            For a size that the model does not have.
+
+        Examples
+        --------
+        >>> import symgrad as sg
+        >>> x = sg.input("x", ("B", 8))
+        >>> with sg.scope("hidden"):
+        ...     h = sg.tanh(x @ sg.param("W", (8, 4)) + sg.param("b", (4,)))
+        >>> print(sg.compile((h**2).mean()).summary())
+        layer    output  parameters  FLOPs forward
+        x        (B, 8)
+        hidden   (B, 4)          36          128*B
+        (model)  ()                            8*B
+        total                    36          136*B
+        <BLANKLINE>
+        36 parameters, 288 bytes
+        308*B FLOPs forward and backward
+        """
+        from symgrad.viz.summary import Summary
+
+        made = self._made
+        made.source("evaluate")
+        leaves = [*made.data, *made.params, *made.states]
+        return Summary.of(
+            made.declared, made.graphs["evaluate"], self._planned(), leaves, dict(sizes)
+        )
 
     def recompiled(self, **changes: Any) -> Model:
         """The same model, compiled with other options.

@@ -31,6 +31,7 @@ from symgrad.model.watching import Watching
 from symgrad.ops.leaf import COPY, INPUT, PARAM, STATE
 from symgrad.ops.loop import BRANCH, trips
 from symgrad.ops.random import draws
+from symgrad.plan.aliases import Known, bases
 from symgrad.plan.names import given_name
 from symgrad.plan.planner import plan
 from symgrad.plan.program import Entry
@@ -221,8 +222,11 @@ class Entries:
             label = "" if i else "params"
             lines.append(f"{label.ljust(width)}  {row.replace(_TIED, ' ')}")
         for x in data:
-            bound = self.bounds.get(x)
-            checked = f", checked: 0 <= {shown(x)} < {bound}" if bound is not None else ""
+            checked = ""
+            if x in self.bounds:
+                size, mark = self.bounds[x]
+                checked = f", checked: 0 <= {shown(x)} < {size}"
+                checked += f", or {mark}" if mark is not None else ""
             lines.append(f"{shown(x).ljust(width)}  {x.aval}{checked}")
         if random:
             lines.append(f"{'rng'.ljust(width)}  numpy.random.Generator: one key is taken from it")
@@ -411,12 +415,16 @@ def _new(leaf: Expr) -> str:
 def _apart(outputs: dict[str, Expr], commits: dict[str, Expr]) -> dict[str, Expr]:
     """Results of a step, copied where they are a leaf that the step itself overwrites."""
     changed = set(commits.values())
+    known: Known = {}
     found: dict[str, Expr] = {}
     for label, node in outputs.items():
         base = node
         while base.args and base.op.is_view(base):
             base = base.args[0]
-        same = base not in changed or commits.get(label) is node
+        own = commits.get(label)
+        # a branch or loop may give its own leaf: then nothing is written that was not there
+        alike = {n for n in bases([base], known) if n in changed} - {own}
+        same = own is node or (base not in changed and not alike)
         found[label] = node if same else make(COPY, (node,), {})
     return found
 

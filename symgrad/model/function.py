@@ -18,16 +18,16 @@ from symgrad.emit.module import (
 )
 from symgrad.errors import CompileError, DeclarationError, DTypeError, SymgradError
 from symgrad.ir.aval import format_shape
+from symgrad.ir.checks import Check
 from symgrad.ir.graph import Graph
-from symgrad.ir.node import Check, Expr, as_expr
+from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.region import everything
-from symgrad.ir.size import Size
 from symgrad.model import tree as trees
 from symgrad.model.artefact import Artefact
 from symgrad.model.bodies import refuse_escaped
 from symgrad.model.passes import Job, PassRow, run
 from symgrad.model.runtime import declared_at, explained, load
-from symgrad.ops.index import index_bounds
+from symgrad.ops.index import Within, index_bounds, label_bound
 from symgrad.ops.leaf import INPUT, SLOT
 from symgrad.ops.random import draws
 from symgrad.ops.sparse import SparseExpr
@@ -92,16 +92,20 @@ def declared_checks(graph: Graph) -> tuple[Check, ...]:
     return tuple(dict.fromkeys(check for node in nodes for check in node.checks))
 
 
-def label_bounds(graph: Graph, inputs: Sequence[Expr]) -> dict[Expr, Size]:
-    """Index inputs, and the size of the axis that they index."""
+def label_bounds(graph: Graph, inputs: Sequence[Expr]) -> dict[Expr, Within]:
+    """Index inputs, and the bounds that they must lie in."""
     known = set(inputs)
-    found: dict[Expr, Size] = {}
+    found: dict[Expr, Within] = {}
     for node in graph.nodes():
         if "index" not in node.attrs:
             continue
         for index, size in index_bounds(node):
-            if index in known and index.op is INPUT:
-                found.setdefault(index, size)
+            x, within = label_bound(index, size)
+            if x not in known or x.op is not INPUT:
+                continue
+            stricter = x in found and within.mark is None and found[x].mark is not None
+            if x not in found or stricter:
+                found[x] = within
     return found
 
 

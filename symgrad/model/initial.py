@@ -77,7 +77,8 @@ def _item(name: str, source: str) -> list[str]:
         call, _, arguments = source.partition("(")
         rows = [arguments[:-1]]
         if len(rows[0]) >= _WIDTH:
-            rows = filled(split(source)[1:-1], _WIDTH - 1)
+            parts = split(source)  # an argument that stands alone is in no pieces
+            rows = filled(parts[1:-1] if parts[0] == f"{call}(" else rows, _WIDTH - 1)
         return [f"{name}: {call}(", *("    " + row for row in rows), "),"]
     return [f"{name}: {source},"]
 
@@ -160,7 +161,8 @@ def _first(value: Any) -> str:
         return "np.array(params[k])"
     if value == 0:
         return "np.zeros_like(params[k])"
-    return f"np.full_like(params[k], {value!r})"
+    number = scalar_source(value, np.dtype(np.float64), plain=False).text
+    return f"np.full_like(params[k], {number})"
 
 
 def _same(some: Sequence[Expr], others: Sequence[Expr]) -> bool:

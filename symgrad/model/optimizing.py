@@ -109,14 +109,18 @@ class Optimizing:
         self.owner: dict[Expr, Expr] = {}
         self.named: dict[str, Expr] = {}
         found = _mapping(optimizer.slots(dict(self.params)), optimizer, "slots", Slot)
+        for name, slot in found.items():
+            if slot.like is not None and slot.like not in set(self.params.values()):
+                raise DeclarationError(
+                    f"{type(optimizer).__name__}: slot {name!r}: like is none of the parameters; "
+                    f"got {slot.like!r}"
+                )
         for name, slot in _by_kind(found, self.params):
             self._declare(name, slot)
 
     def _declare(self, name: str, slot: Slot) -> None:
         what = f"{type(self.optimizer).__name__}: slot {name!r}"
         like, kind = slot.like, kind_of(name, slot)
-        if like is not None and like not in set(self.params.values()):
-            raise DeclarationError(f"{what}: like is none of the parameters; got {like!r}")
         form = _NUMBER if like is None else _KIND
         full = name if like is None else kind
         if not form.fullmatch(full) or (like is not None and name == kind):

@@ -34,7 +34,7 @@ def attention(
     q : Expr
         Queries (..., Tq, d), floating.
     k : Expr
-        Keys (..., Tk, d).
+        Keys (..., Tk, d), of the same dtype.
     v : Expr
         Values (..., Tk, dv).
     causal : bool
@@ -51,7 +51,7 @@ def attention(
     Returns
     -------
     Expr
-        (..., Tq, dv), of the dtype of `q`. A query that may see no key gives 0, and gets and gives
+        (..., Tq, dv), of their dtype. A query that may see no key gives 0, and gets and gives
         no gradient.
 
     Raises
@@ -68,6 +68,11 @@ def attention(
     (Dim('B'), Dim('T'), 8)
     """
     q, k, v = (floating("attention", one, 2) for one in (q, k, v))
+    if not q.dtype == k.dtype == v.dtype:
+        raise sg.DTypeError(
+            f"attention: expected queries, keys and values of one dtype; got q {q.dtype}, "
+            f"k {k.dtype} and v {v.dtype}"
+        )
     d = q.shape[-1]
     if k.shape[-1] != d:
         raise sg.ShapeError(
@@ -174,7 +179,7 @@ def multi_head_attention(
     Returns
     -------
     Expr
-        (..., Tq, units), of the dtype of `q`.
+        (..., Tq, units), of their dtype.
 
     Raises
     ------
@@ -240,5 +245,5 @@ def multi_head_attention(
             if 2 < mask.ndim == q.ndim:
                 mask = sg.expand_dims(mask, -3)
         mixed = attention(queries, keys, values, causal, mask, scale, dropout).swapaxes(-3, -2)
-        joined = mixed.reshape((*mixed.shape[:-2], heads * size))
+        joined = sg.name(mixed.reshape((*mixed.shape[:-2], heads * size)), "mixed")
         return projected(joined, "o", units)

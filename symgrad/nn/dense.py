@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import symgrad as sg
@@ -71,7 +71,7 @@ def dense(
 
 def mlp(
     x: Any,
-    widths: Sequence[int],
+    widths: Iterable[int],
     activation: Activation = sg.relu,
     final: Activation = None,
     dropout: float = 0.0,
@@ -85,7 +85,7 @@ def mlp(
     ----------
     x : Expr
         (..., features), floating.
-    widths : sequence of int
+    widths : iterable of int
         Features of each layer, the last being those of the result.
     activation : function, optional
         After each layer but the last.
@@ -121,12 +121,12 @@ def mlp(
     ['layer1.W', 'layer1.b', 'layer2.W', 'layer2.b', 'layer3.W', 'layer3.b']
     """
     h = floating("mlp", x)
-    if isinstance(widths, str) or not isinstance(widths, Sequence) or not len(widths):
+    if isinstance(widths, str) or not isinstance(widths, Iterable) or not (each := list(widths)):
         raise sg.DeclarationError(f"mlp: expected the width of each layer; got {widths!r}")
     with named(name):
-        for i, width in enumerate(widths, 1):
+        for i, width in enumerate(each, 1):
             width = whole("mlp", f"the width of layer {i}", width)
-            last = i == len(widths)
+            last = i == len(each)
             h = dense(h, width, final if last else activation, bias, init, name=f"layer{i}")
             if not last:
                 h = drop(h, dropout)

@@ -122,9 +122,10 @@ def transformer_block(
         raise sg.DeclarationError(f"{layer}: expected a source, where source_mask is given")
 
     def added(x: sg.Expr, part: str, fn: Callable[[sg.Expr], sg.Expr]) -> sg.Expr:
-        if norm == "pre":
-            return x + drop(fn(normalisation(x, name=f"{part}_norm")), dropout)
-        return normalisation(x + drop(fn(x), dropout), name=f"{part}_norm")
+        if norm == "post":
+            return normalisation(x + drop(fn(x), dropout), name=f"{part}_norm")
+        h = sg.name(normalisation(x, name=f"{part}_norm"), "h")
+        return x + drop(fn(h), dropout)
 
     def attended(x: sg.Expr) -> sg.Expr:
         return multi_head_attention(
@@ -140,11 +141,11 @@ def transformer_block(
 
     def mapped(x: sg.Expr) -> sg.Expr:
         with sg.scope("mlp"):
-            h = dense(x, width, activation, bias, init, name="layer1")
+            h = sg.name(dense(x, width, activation, bias, init, name="layer1"), "hidden")
             return dense(drop(h, dropout), features, None, bias, init, name="layer2")
 
     with named(name):
-        x = added(x, "attention", attended)
+        x = sg.name(added(x, "attention", attended), "attended")
         if source is not None:
-            x = added(x, "cross", crossed)
+            x = sg.name(added(x, "cross", crossed), "crossed")
         return added(x, "mlp", mapped)

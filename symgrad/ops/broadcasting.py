@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from symgrad.errors import ShapeError
 from symgrad.ir.aval import format_shape
-from symgrad.ir.node import Check, Expr, require
+from symgrad.ir.checks import Check, require
+from symgrad.ir.node import Expr
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.size import Size
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from symgrad.ir.node import Expr, require_equal
+from symgrad.ir.checks import require_equal
+from symgrad.ir.node import Expr
 from symgrad.ir.size import Size, product
 from symgrad.ops.products import diagonal, matmul
 from symgrad.ops.shape import expand_dims, matrix_transpose, reshape, squeeze, transpose

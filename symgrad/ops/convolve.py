@@ -9,8 +9,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import Check, require
 from symgrad.ir.code import Code
-from symgrad.ir.node import Check, Expr, as_exprs, make, require
+from symgrad.ir.node import Expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import Size, lower_bound, size_max, size_min
 from symgrad.ops.cumulative import reverse

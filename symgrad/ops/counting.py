@@ -9,9 +9,10 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
 from symgrad.ir.lifted import Lifted
-from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make, require_equal
+from symgrad.ir.node import Expr, as_expr, as_exprs, literal, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import Size, as_size
 from symgrad.ops import extrema, reduce

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.ir.aval import Aval
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, as_expr, make, require_equal
+from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ops.axes import accumulator, delimited, indices
 from symgrad.ops.axis_kernels import recurrence, recurrence_in_blocks

@@ -14,7 +14,8 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.aval import format_shape
-from symgrad.ir.node import LITERAL, Check, Expr, as_expr, literal, require
+from symgrad.ir.checks import Check, require
+from symgrad.ir.node import LITERAL, Expr, as_expr, literal
 from symgrad.ir.size import Dim, Size, dim, lower_bound, slice_length, upper_bound
 from symgrad.ops.broadcasting import broadcast_shapes
 from symgrad.ops.interpret import known_value

@@ -9,8 +9,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import Check, require, require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import LITERAL, Check, Expr, as_exprs, make, require, require_equal
+from symgrad.ir.node import LITERAL, Expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import lower_bound
 from symgrad.ops.axes import as_floating

@@ -11,8 +11,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, as_expr, as_exprs, make, require_equal
+from symgrad.ir.node import Expr, as_expr, as_exprs, make
 from symgrad.ir.op import OPS, Example, Op, function, public, register
 from symgrad.ir.size import Dim, Size, exact_quotient
 from symgrad.ops.cast import astype

@@ -17,8 +17,9 @@ import numpy as np
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.aval import Aval, Avals, format_shape
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, make, require_equal
+from symgrad.ir.node import Expr, make
 from symgrad.ir.op import OPS, Op, register
 from symgrad.ir.region import Region, fingerprint, regions
 from symgrad.ir.size import Size, dim, symbols_in

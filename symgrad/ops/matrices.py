@@ -8,7 +8,8 @@ import numpy as np
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
-from symgrad.ir.node import Expr, as_expr, require_equal
+from symgrad.ir.checks import require_equal
+from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.size import Size
 from symgrad.ops.axes import as_floating
 from symgrad.ops.broadcasting import broadcast_shapes

@@ -10,8 +10,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import Check, require
 from symgrad.ir.code import Code
-from symgrad.ir.node import Check, Expr, as_expr, as_exprs, make, require
+from symgrad.ir.node import Expr, as_expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, register
 from symgrad.ir.size import Size, as_size, lower_bound
 from symgrad.ops.cast import astype

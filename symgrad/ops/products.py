@@ -10,8 +10,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, as_exprs, make, require_equal
+from symgrad.ir.node import Expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import product, size_max, size_min
 from symgrad.ops.broadcasting import broadcast_shapes, sum_to

@@ -9,8 +9,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, as_expr, make, require_equal
+from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, public, register
 from symgrad.ir.size import is_provably_equal, size_min
 from symgrad.ops.examples import later

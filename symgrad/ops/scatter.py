@@ -9,8 +9,9 @@ import numpy as np
 
 from symgrad.errors import DTypeError, ExpressionUseError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import Check, require
 from symgrad.ir.code import UNARY, Code
-from symgrad.ir.node import Check, Expr, as_expr, as_exprs, make, require
+from symgrad.ir.node import Expr, as_expr, as_exprs, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import product
 from symgrad.ops.broadcasting import sum_to

@@ -9,8 +9,9 @@ import numpy as np
 
 from symgrad.errors import ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, as_expr, make, require_equal
+from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import FUNCTIONS, OPS, Example, Op, function, public, register
 from symgrad.ir.size import Size, as_shape, exact_quotient, product
 from symgrad.ops.broadcasting import align, broadcast_shapes, sum_to

@@ -10,8 +10,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Expr, make, require_equal
+from symgrad.ir.node import Expr, make
 from symgrad.ir.op import NAMESPACES, OPS, Example, Op, public, register
 from symgrad.ir.size import product
 from symgrad.ops.broadcasting import align, sum_to

@@ -10,8 +10,9 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import Aval, format_shape
+from symgrad.ir.checks import Check, require, require_equal
 from symgrad.ir.code import Code
-from symgrad.ir.node import Check, Expr, as_expr, make, require, require_equal
+from symgrad.ir.node import Expr, as_expr, make
 from symgrad.ir.op import OPS, Example, Op, function, register
 from symgrad.ir.size import Size, as_shape, lower_bound
 from symgrad.ops.axes import Axes

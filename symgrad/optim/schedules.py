@@ -202,7 +202,8 @@ def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
 
 def _between(first: Any, last: Any, part: Any) -> Any:
     """Half a wave of the cosine: `first` for the part 0, `last` for the part 1."""
-    return last + (first - last) * (1 + sg.cos(math.pi * part)) / 2
+    # cos(x / 2)^2 is (1 + cos x) / 2, without its cancellation at the end
+    return last + (first - last) * sg.square(sg.cos(math.pi / 2 * part))
 
 
 def _cosine(count: Any, lr: float, steps: int, least: float) -> Any:
@@ -316,13 +317,10 @@ def one_cycle(
 def _one_cycle(count: Any, peak: float, steps: int, up: float, start: float, end: float) -> Any:
     top, last = up * steps - 1, steps - 1
     n, first = _real(count), peak / start
-    rising = sg.minimum(n / top, 1.0)
-    falling = sg.clip((n - top) / (last - top), 0.0, 1.0)
-    return sg.where(
-        n <= top,
-        _between(first, float(peak), rising),
-        _between(float(peak), first / end, falling),
-    )
+    rises = n <= top
+    part = sg.minimum(sg.where(rises, n / top, (n - top) / (last - top)), 1.0)
+    low = sg.where(rises, first, first / end)
+    return low + (peak - low) * sg.square(sg.cos(math.pi / 2 * sg.where(rises, 1 - part, part)))
 
 
 def inverse_sqrt(peak: float, warm: int) -> Schedule:

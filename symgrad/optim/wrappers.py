@@ -127,30 +127,28 @@ class _Accumulate(_Wrapper):
     def update(self, params: Exprs, grads: Exprs, slots: Exprs, step: Expr, /) -> Updates:
         inner, own = apart(self._parts(params))
         old = within(inner, slots)
-        total = {name: slots[own[f"total.{name}"]] + g for name, g in grads.items()}
+        sums = {name: slots[own[f"total.{name}"]] for name in grads}
+        total = sg.cond(  # begun anew rather than set to zero: NaN does not stay
+            sg.equal(step % self.every, 1),
+            lambda: dict(grads),
+            lambda: {name: sums[name] + g for name, g in grads.items()},
+        )
+        changed: list[dict[str, Expr]] = []
 
         def now() -> list[dict[str, Expr]]:
             mean = {name: t / self.every for name, t in total.items()}
             made = self.optimizer.update(params, mean, old, step // self.every)
-            zero = {name: sg.zeros_like(t) for name, t in total.items()}
-            return [dict(made.params), dict(made.slots), zero]
-
-        changed: list[list[str]] = []
+            changed.extend((dict(made.params), dict(made.slots)))
+            return changed
 
         def later() -> list[dict[str, Expr]]:
             return [
-                {name: params[name] for name in changed[0]},
-                {name: old[name] for name in changed[1]},
-                total,
+                {name: leaves[name] for name in made}
+                for leaves, made in zip((params, old), changed, strict=True)
             ]
 
-        def first() -> list[dict[str, Expr]]:
-            made = now()
-            changed.extend(list(part) for part in made[:2])
-            return made
-
-        new, kept, sums = sg.cond(sg.equal(step % self.every, 0), first, later)
-        totals = {own[f"total.{name}"]: value for name, value in sums.items()}
+        new, kept = sg.cond(sg.equal(step % self.every, 0), now, later)
+        totals = {own[f"total.{name}"]: value for name, value in total.items()}
         return Updates(new, outward(inner, kept) | totals)
 
 

@@ -9,7 +9,7 @@ from symgrad.ir.region import regions
 from symgrad.ops.item import ITEM
 from symgrad.ops.loop import BLOCKS, BRANCH, LOOP, Parts, trips
 
-__all__ = ["Known", "aliases"]
+__all__ = ["Known", "aliases", "bases"]
 
 #: node of a loop or branch -> for each result, the places of the arguments it may be
 Known = dict[Expr, list[set[int]]]
@@ -32,7 +32,7 @@ def _places(whole: Expr, known: Known) -> list[set[int]]:
     return found
 
 
-def _bases(nodes: Iterable[Expr], known: Known) -> set[Expr]:
+def bases(nodes: Iterable[Expr], known: Known) -> set[Expr]:
     """What the memory of some values may belong to."""
     found: set[Expr] = set()
     pending = list(nodes)
@@ -54,7 +54,7 @@ def _of_branch(node: Expr, known: Known) -> list[set[int]]:
     for side in sides:
         place = {p: i for i, p in enumerate(side.parameters, 1 if node.op is BRANCH else 0)}
         for result, out in zip(results, side.outputs, strict=True):
-            result |= {place[n] for n in _bases([out], known) if n in place}
+            result |= {place[n] for n in bases([out], known) if n in place}
     return results
 
 
@@ -62,7 +62,7 @@ def _of_loop(node: Expr, known: Known) -> list[set[int]]:
     parts = Parts.of(node)
     place = {p: i for i, p in enumerate((*parts.carry, *parts.x, *parts.const))}
     outputs = [*parts.new, *parts.rows]
-    results = [{place[n] for n in _bases([out], known) if n in place} for out in outputs]
+    results = [{place[n] for n in bases([out], known) if n in place} for out in outputs]
     n = len(parts.carry)
     for i in range(n):
         results[i].add(i)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgrad.ir.node import LITERAL, Expr
-from symgrad.plan.program import Block, Buffer, Commit, Compute, Loop, Program
+from symgrad.plan.program import Buffer, Commit, Compute, Loop, Program
 
 __all__ = ["roll"]
 
@@ -64,7 +64,7 @@ class _Block:
 
 
 def roll(program: Program, groups: Sequence[Sequence[Expr]], start: int) -> None:
-    """Replace the updates of several parameters by one loop, if all have one form.
+    """Replace the updates of several parameters by one loop, where they have one form.
 
     Parameters
     ----------
@@ -75,49 +75,110 @@ def roll(program: Program, groups: Sequence[Sequence[Expr]], start: int) -> None
     start : int
         The statement with which the updates begin.
     """
-    if len(groups) < 2 or any(isinstance(s, Block) for s in program.statements[start:]):
+    if len(groups) < 2:
         return
     owner = {leaf: i for i, leaves in enumerate(groups) for leaf in leaves}
-    parts: list[list[Statement]] = [[] for _ in groups]
-    shared: list[Any] = []
-    for block_of, statement in _owned(program, owner, start):
+    rest: list[Any] = [*program.statements[start:], None]
+    found: list[Any] = []
+    piece: list[Statement] = []
+    for i, statement in enumerate(rest):
+        if isinstance(statement, (Compute, Commit)):
+            piece.append(statement)
+            continue
+        found += _rolled(program, owner, piece, rest[i:-1])
+        piece = []
+        if statement is not None:  # a loop or branch
+            found.append(statement)
+    program.statements[start:] = found
+
+
+def _rolled(
+    program: Program, owner: dict[Expr, int], statements: list[Statement], later: Sequence[Any]
+) -> Sequence[Any]:
+    """Statements without a loop or branch among them, with loops for neighbours of one form."""
+    parts: dict[int, list[Statement]] = {}
+    shared: list[Statement] = []
+    for block_of, statement in _owned(program, owner, statements):
         if block_of is None:
-            if any(parts):
-                return  # not in one piece: left as it is
+            if parts:
+                return statements  # not in one piece: left as it is
             shared.append(statement)
         else:
-            parts[block_of].append(statement)
-    blocks = [_Block(statements, program) for statements in parts]
-    first = blocks[0]
-    if not first.statements or any(b.form != first.form for b in blocks):
-        return
+            parts.setdefault(block_of, []).append(statement)
+    if len(parts) < 2 or not _read_by(program, later).isdisjoint(
+        v for s in statements for v in _values(s)
+    ):
+        return statements
+    blocks = {i: _Block(part, program) for i, part in parts.items()}
+    for i, block in blocks.items():
+        if any(owner.get(ref, i) != i for ref in block.refs):
+            return statements  # one reads what another one writes
+    runs: list[list[_Block]] = []
+    for block in blocks.values():
+        if runs and runs[-1][0].form == block.form:
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    order = [s for run in runs for block in run for s in block.statements]
+    whole = all(a is b for a, b in zip([*shared, *order], statements, strict=True))
+    if not whole:
+        return statements  # what a statement writes over may be read by one that would follow
+    found: list[Any] = list(shared)
+    for run in runs:
+        found += [_loop(run, program)] if len(run) > 1 else run[0].statements
+    return found
+
+
+def _loop(run: Sequence[_Block], program: Program) -> Loop:
     columns = [
         column
-        for column in zip(*[b.refs for b in blocks], strict=True)
+        for column in zip(*[block.refs for block in run], strict=True)
         if any(node is not column[0] for node in column)
     ]
-    columns.sort(key=_rank)
-    buffers = list(zip(*[b.buffers for b in blocks], strict=True))
-    program.statements[start:] = [*shared, Loop(columns, buffers, first.statements)]
+    stands = program.entry.stands
+    columns.sort(key=lambda column: _rank(stands.get(column[0], column[0])))
+    buffers = list(zip(*[block.buffers for block in run], strict=True))
+    return Loop(columns, buffers, run[0].statements)
 
 
-def _rank(column: tuple[Expr, ...]) -> int:
+def _rank(leaf: Expr) -> int:
     """Parameters first, then gradients, then what the optimiser keeps."""
-    return {"param": 0, "slot": 2}.get(column[0].op.name, 1)
+    return {"param": 0, "slot": 2}.get(leaf.op.name, 1)
+
+
+def _values(statement: Statement) -> list[Expr]:
+    return [] if isinstance(statement, Commit) else statement.values
+
+
+def _read_by(program: Program, statements: Sequence[Any]) -> set[Expr]:
+    """The names that statements, and the results of the program, mention."""
+    found: set[Expr] = set()
+    pending = list(program.entry.graph.outputs.values())
+    for statement in statements:
+        pending += [statement.node] if isinstance(statement, Commit) else statement.node.args
+    while pending:
+        node = pending.pop()
+        if node in found:
+            continue
+        if node in program.materialised:
+            found.add(node)
+        else:
+            pending += node.args
+    return found
 
 
 def _owned(
-    program: Program, owner: dict[Expr, int], start: int
+    program: Program, owner: dict[Expr, int], statements: Sequence[Statement]
 ) -> list[tuple[int | None, Statement]]:
     """Each statement with the group that alone it serves; None for what several share."""
-    statements = [s for s in program.statements[start:] if isinstance(s, (Compute, Commit))]
     serves: dict[Expr, set[int]] = {}
     found: list[tuple[int | None, Statement]] = []
     for statement in reversed(statements):
         values = [statement.node] if isinstance(statement, Commit) else statement.values
         groups = set().union(*[serves.get(value, ()) for value in values])
         leaf = statement.leaf if isinstance(statement, Commit) else statement.over
-        if leaf in owner and (isinstance(statement, Commit) or statement.how == "commit"):
+        commits = isinstance(statement, Commit) or statement.how == "commit"
+        if commits and leaf in owner:
             groups.add(owner[leaf])
         pending = list(statement.node.args) if isinstance(statement, Compute) else [statement.node]
         while pending:
@@ -125,5 +186,6 @@ def _owned(
             serves.setdefault(node, set()).update(groups)
             if node not in program.materialised:
                 pending.extend(node.args)
-        found.append((next(iter(groups)) if len(groups) == 1 else None, statement))
+        alone = len(groups) == 1 and not (commits and leaf not in owner)
+        found.append((next(iter(groups)) if alone else None, statement))
     return found[::-1]

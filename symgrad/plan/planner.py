@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from symgrad.ir.aval import Avals
 from symgrad.ir.code import Code
-from symgrad.ir.graph import Graph, topological
+from symgrad.ir.graph import topological
 from symgrad.ir.node import LITERAL, SIZE, Expr
 from symgrad.ir.op import Op
 from symgrad.ir.region import regions
 from symgrad.ops.item import ITEM
 from symgrad.ops.loop import ABSENT, BLOCKS, BRANCH, LOOP, trips
 from symgrad.plan.aliases import Known, aliases
+from symgrad.plan.inside import side_of, written_inside
 from symgrad.plan.kinds import is_atom, is_filled, is_run, is_stack
 from symgrad.plan.loops import roll
 from symgrad.plan.names import given_name, is_backward, scope_of
@@ -212,7 +213,8 @@ class _Planner:
             if node.op is ITEM:
                 continue  # named by the statement of what gives it
             if self.entry.commits and start is None and not pending and node not in self.seam:
-                self.statements.append(Section("", False, "update"))
+                if self.entry.name:  # and no side of a branch
+                    self.statements.append(Section("", False, "update"))
                 start = len(self.statements)
             scope = None if start is not None else scope_of(self.graph, node)
             if node.op in BLOCKS:
@@ -230,6 +232,7 @@ class _Planner:
                     section = here
                     self.statements.append(Section(*here))
             self._statement(node)
+        start = len(self.statements) if start is None and self.entry.commits else start
         for leaf, node in self.entry.commits.items():
             if leaf not in self.committed:
                 self.statements.append(Commit(leaf, node))
@@ -278,11 +281,12 @@ class _Planner:
             storage.unread -= 1
             if not (storage.unread or storage.external or storage.shared):
                 dead.append(storage)
+        inside = self._written_inside(node)
         programs = {}
         for key, region in regions(node):
-            outputs = {str(i): out for i, out in enumerate(region.outputs)}
-            graph = Graph(outputs, self.graph.origins)
-            entry = Entry("", graph, list(region.parameters), draws=self.entry.draws)
+            # a carry of which all are kept is written twice
+            trails = node.attrs.get("trails", ()) if key == "body" else ()
+            entry = side_of(node, region, inside, self.entry, self.graph, trails)
             inner = _Planner(entry, self.kept, self.every, self.buffers)
             programs[key] = inner.run()
         parts = self.parts[node]
@@ -302,7 +306,12 @@ class _Planner:
             if len(headings) == 2:  # both directions: that of its results, or as what is above
                 results = [is_backward(self.graph, item) for item in parts.values()]
                 heading = (heading[0], all(results)) if section != (heading[0], True) else section
-        block = Block(node, tuple([parts.get(i) for i in places]), programs)
+        shown = tuple([None if i in inside else parts.get(i) for i in places])
+        block = Block(node, shown, programs)
+        for i, leaf in inside.items():
+            block.written[parts[i]] = self.entry.stands[parts[i]] = leaf
+            self._storage_of(parts[i]).external = True
+            self.committed.add(leaf)
         for i, item in parts.items():
             own = self._storage_of(item)
             if self.kept and self._is_stack(item) and not own.leaves and not block.lists(i):
@@ -310,6 +319,21 @@ class _Planner:
         for storage in dead:
             self._release(storage)
         return block, heading
+
+    def _written_inside(self, node: Expr) -> dict[int, Expr]:
+        """The results of a branch that are new values of leaves which nobody reads after it."""
+        if node.op is not BRANCH or not self.entry.commits:
+            return {}
+        wanted: dict[int, Expr] = {}
+        for i, item in self.parts[node].items():
+            leaf = self.targets.get(item)
+            if leaf is None or leaf in self.committed or self._storage_of(leaf).unread:
+                continue
+            own = self._storage_of(leaf)
+            sharing = [arg for arg in node.args[1:] if self._storage_of(arg) is own]
+            if len(sharing) == 1 and sharing[0] is leaf:
+                wanted[i] = leaf
+        return written_inside(node, self.parts[node], wanted)
 
     def _statement(self, node: Expr) -> None:
         statement = Compute(node)
@@ -339,7 +363,8 @@ class _Planner:
         leaf = self.targets.get(statement.node)
         if leaf is None or leaf is statement.node or leaf in self.committed:
             return False
-        if self._storage_of(leaf).unread or statement.node.op.updates:
+        storage = self._storage_of(leaf)  # what is shared may be read by the name of a result
+        if storage.unread or storage.shared or statement.node.op.updates:
             return False
         statement.how, statement.over = "commit", leaf
         self._storage_of(statement.node).external = True

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.ir.checks import Check
 from symgrad.ir.graph import Graph
-from symgrad.ir.node import Check, Expr
+from symgrad.ir.node import Expr
 from symgrad.ir.region import everything, regions
 from symgrad.ir.size import Size
 from symgrad.ops.loop import BLOCKS, Parts
@@ -67,6 +68,8 @@ class Entry:
     #: scope -> the mathematics of what is declared in it
     equations: dict[str, str] = field(default_factory=dict)
     handed_on: set[str] = field(default_factory=set)
+    #: in a side of a branch: parameter -> the leaf of the function that it stands for
+    stands: dict[Expr, Expr] = field(default_factory=dict)
 
     def typed_seed(self) -> Expr | None:
         """The cotangent that backward is given, if a number of Python's will not do for it.
@@ -126,7 +129,8 @@ class Compute:
 class Block:
     """A loop or branch: a program for each of its regions, by the attribute that holds it.
 
-    `parts` are its results; None for one that nobody reads.
+    `parts` are its results; None for one that nobody reads, or that a side writes into the leaf
+    that it is the new value of: `written` holds these.
     """
 
     node: Expr
@@ -134,6 +138,8 @@ class Block:
     programs: dict[str, Program]
     #: part -> memory that is kept, for the values of all steps of a loop
     memory: dict[int, Buffer] = field(default_factory=dict)
+    #: result -> leaf
+    written: dict[Expr, Expr] = field(default_factory=dict)
 
     def lists(self, part: int) -> bool:
         """Whether the values of all steps are put into a list: numbers of Python's."""

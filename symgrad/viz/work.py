@@ -14,7 +14,7 @@ from symgrad.ops.loop import BLOCKS, LOOP, trips
 from symgrad.ops.products import MATMUL
 from symgrad.ops.reduce import Reduction
 
-__all__ = ["bytes_of", "evaluated", "flops_of", "peak"]
+__all__ = ["bytes_of", "evaluated", "flops_of", "inside", "peak"]
 
 #: what a symbolic size is taken to be where two formulas must be compared
 HINT = 64
@@ -58,12 +58,27 @@ def flops_of(node: Expr) -> Size:
 
 
 def _flops_of_block(node: Expr) -> Size:
-    """The body's as often as a loop goes round (once, if only a test knows); a branch's larger."""
-    sides = [sum([flops_of(n) for n in region.nodes()], start=0) for _, region in regions(node)]
+    return sum([size for _, size in inside(node)], start=0)
+
+
+def inside(node: Expr) -> list[tuple[Expr, Size]]:
+    """What a node computes, as nodes with their FLOPs: itself, or what its bodies hold.
+
+    A loop's body counts as often as the loop goes round (once, if only a test knows), of a
+    branch's sides the larger one counts.
+    """
+    if node.op not in BLOCKS:
+        return [(node, flops_of(node))]
+    sides = [[each for n in region.nodes() for each in inside(n)] for _, region in regions(node)]
     if node.op is LOOP:
         known = node.attrs["test"] is None and not trips(node.attrs["length"])
-        return product([sides[0], node.attrs["length"] if known else 1])
-    return max(sides, key=lambda size: int(evaluated(size, {}, HINT)))
+        times = node.attrs["length"] if known else 1
+        return [(n, product([size, times])) for n, size in sides[0]]
+
+    def cost(side: list[tuple[Expr, Size]]) -> int:
+        return int(evaluated(sum([size for _, size in side], start=0), {}, HINT))
+
+    return max(sides, key=cost)
 
 
 def bytes_of(nodes: Iterable[Expr]) -> Size:

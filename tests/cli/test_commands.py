@@ -19,7 +19,7 @@ def test_help_names_the_program_and_lists_the_commands(command: Command) -> None
     ran = command("--help")
     assert ran.status == 0
     assert ran.out.startswith("usage: symgrad")
-    for name in ("demo", "show", "compile", "graph", "check", "doctor"):
+    for name in ("demo", "show", "compile", "graph", "summary", "check", "train", "doctor"):
         assert f"\n    {name} " in ran.out
     assert "explore" not in ran.out
 

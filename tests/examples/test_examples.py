@@ -85,3 +85,13 @@ def test_ship_it_raises_a_shape_error_without_symgrad(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"x: expected shape \(B, 1\)") as caught:
         net.predict(net.init(0), np.zeros((3, 2)))
     assert not isinstance(caught.value, sg.SymgradError)
+
+
+def test_discrete_latent_finds_the_digits_without_labels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("sklearn")
+    found = imported(EXAMPLES / "discrete_latent.py").main(epochs=8)
+    assert set(found) == {"Gumbel-softmax", "score function"}
+    assert min(found.values()) > 0.6  # of ten digits
+    assert capsys.readouterr().out.count("purity") == 2

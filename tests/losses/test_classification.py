@@ -114,6 +114,20 @@ def test_a_label_out_of_range_is_an_error() -> None:
             f(np.zeros((1, 3)), [label])
 
 
+def test_a_label_that_is_neither_a_class_nor_ignored_is_an_error() -> None:
+    z, y = sg.param("z", ("B", 3)), sg.input("y", ("B",), dtype="int32")
+    model = sg.compile(L.mean(CE(z, y, ignore=-1)))
+    assert "y        (B,) int32, checked: 0 <= y < 3, or -1" in model.source
+    params = {"z": np.zeros((2, 3))}
+    assert model.evaluate(params, y=np.array([-1, 2], "int32")) > 0
+    for label in (3, -2):
+        with pytest.raises(ValueError, match=rf"0 <= y < 3; got {label} at \(1,\)"):
+            model.evaluate(params, y=np.array([-1, label], "int32"))
+    both = sg.function([z, y], [CE(z, y, ignore=-1), CE(z, y)])  # the second ignores nothing
+    with pytest.raises(ValueError, match="0 <= y < 3; got -1"):
+        both(np.zeros((1, 3)), np.array([-1], "int32"))
+
+
 def test_sizes_of_logits_and_labels_are_compared_when_called() -> None:
     z, y = sg.input("z", ("B", 3)), sg.input("y", ("C",), dtype="int64")
     for loss in (CE(z, y), L.multiclass_hinge(z, y), CE(z, y, ignore=-1)):

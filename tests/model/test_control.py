@@ -315,6 +315,38 @@ def test_loss_and_gradient_hold_one_forward_loop() -> None:
         assert found == loops, source
 
 
+def test_layers_of_equal_loops_hold_one_forward_loop_each() -> None:
+    """Equal bodies are one, so that the loops of several layers have their parameters in common."""
+    hs: Any = sg.input("x", ("T", "B", 6))
+    weights = []
+    for layer in range(2):
+        U, b = sg.input(f"U{layer}", (2, 6)), sg.input(f"b{layer}", (2,))
+        weights += [U, b]
+
+        def step(h: Any, a: Any, U: Any = U, b: Any = b) -> Any:
+            hU = h @ U
+            r = sg.sigmoid(a[:, :2] + hU[:, :2])
+            z = sg.sigmoid(a[:, 2:4] + hU[:, 2:4])
+            n = sg.tanh(a[:, 4:] + r * (hU[:, 4:] + b))
+            h = (1 - z) * n + z * h
+            return h, h
+
+        _, hs = sg.scan(step, sg.zeros((hs.shape[1], 2)), hs)
+        hs = sg.concatenate([hs, hs, hs], axis=-1)
+    loss = (hs**2).sum()
+    leaves = list(sg.leaves(loss).values())
+    source = sg.function(leaves, [loss, sg.grad(loss, weights)], style="readable").source
+    assert source.count("    for ") == 4, source
+
+
+def test_a_state_without_a_name_that_is_kept_is_computed_once() -> None:
+    x, w = sg.input("x", ("T", 3)), sg.input("w", (3,))
+    _, hs = sg.scan(lambda h, v: (sg.tanh(h * w) * sg.exp(v),) * 2, sg.zeros(3), x)
+    loss = (hs**2).sum()
+    source = sg.function([x, w], [loss, sg.grad(loss, w)], style="readable").source
+    assert source.count("np.tanh(") == 1, source
+
+
 def test_products_leave_the_loop() -> None:
     """One product for all steps before the loop, one for each weight after it."""
     leaves, _, loss = declared("recurrent")

@@ -154,6 +154,16 @@ def test_numbers_arrays_and_states(tmp_path: Path) -> None:
     assert not np.shares_memory(params["large"], given)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(5,), (18,), (40,), (20, 2), (40, 1)])
+def test_a_given_array_of_any_length(shape: tuple[int, ...], dtype: str) -> None:
+    """One that is too long for a line is the only argument of its call."""
+    values = np.arange(np.prod(shape)).reshape(shape) + 0.25
+    model = sg.compile(sg.param("w", shape, init=values, dtype=dtype).sum())
+    np.testing.assert_array_equal(model.init()["w"], values.astype(dtype))
+    assert max(map(len, model.source.splitlines())) <= 100
+
+
 def test_symbolic_sizes(tmp_path: Path) -> None:
     sizes = sg.dim("D")
     leaves = [

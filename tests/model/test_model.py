@@ -314,7 +314,7 @@ def test_training_is_true_in_step_and_gradients_only(style: str) -> None:
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_what_training_selects_leaves_no_mask_in_the_gradient(style: str, whole: bool) -> None:
-    """The flag is known before differentiation: a selection of one shape, or one that broadcasts."""
+    """The flag is known before differentiation: selections of equal shapes, or to broadcast."""
     x = sg.input("x", ("B", 3))
     seen = sg.state("seen", (3,))
     w = sg.param("w", (3,), init=2.0)
@@ -734,3 +734,16 @@ def test_a_cotangent_is_a_number(cotangent: object) -> None:
     _, residuals = model.forward(model.init())
     with pytest.raises(sg.ShapeError, match="backward: expected a number as the cotangent; got"):
         model.backward(residuals, cotangent)
+
+
+def test_labels_are_checked_where_a_parameter_decides_how_many_there_are() -> None:
+    table = sg.param("table", ("V", 2))
+    ids = sg.input("ids", ("B",), dtype="int64")
+    model = sg.compile(table[ids].sum())
+    params = {"table": np.arange(6.0).reshape(3, 2)}
+    assert model.evaluate(params, ids=[0, 2]) == 10
+    value, grads = model.value_and_grad(params, ids=[0, 2])
+    assert value == 10 and grads["table"].tolist() == [[1, 1], [0, 0], [1, 1]]
+    for wrong in (3, -1):
+        with pytest.raises(sg.CompileError, match=f"0 <= ids < 3; got {wrong}"):
+            model.value_and_grad(params, ids=[wrong])

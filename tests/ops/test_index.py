@@ -16,7 +16,7 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, identity, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.size import as_shape, dim
-from symgrad.ops.index import index_bounds, provably_unique
+from symgrad.ops.index import Within, index_bounds, label_bound, provably_unique
 from symgrad.ops.interpret import evaluate
 from symgrad.ops.leaf import INPUT
 
@@ -342,6 +342,15 @@ def test_provably_unique() -> None:
     assert not provably_unique(x[column, i]), "a row may repeat a column"
     assert not provably_unique(x[arange(-1, 3)]), "counted from both ends"
     assert not provably_unique(leaf("s", ("B", 2))[[0, -1]]), "the same if B is 1"
+
+
+def test_a_label_bound_sees_through_a_mark_that_is_replaced() -> None:
+    i, j = leaf("i", ("B",), "int64"), leaf("j", ("B",), "int64")
+    where = FUNCTIONS["where"]
+    assert label_bound(i, 7) == (i, Within(7))
+    assert label_bound(where(i != -1, i, 0), 7) == (i, Within(7, -1))
+    for other in (where(j != -1, i, 0), where(i != j, i, 0), where(i != -1, i, j)):
+        assert label_bound(other, 7) == (other, Within(7))
 
 
 def test_index_bounds_name_the_axis_that_each_array_must_lie_in() -> None:

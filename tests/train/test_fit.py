@@ -330,3 +330,40 @@ def test_missing_values_may_be_allowed() -> None:
     refused(sg.CompileError, r"NaN at \(1,\)", data, model=model)
     result = train.fit(model, data, epochs=50, nan="allow")
     np.testing.assert_allclose(result.params["w"], 1.0, rtol=1e-4)
+
+
+def test_the_rate_falls_when_the_validation_loss_stands_still(tmp_path: Path) -> None:
+    x, w = sg.input("x", ("B",)), sg.param("w", (), init=0.0)
+    plateau = sg.optim.ReduceOnPlateau(0.1, factor=0.5, patience=1)
+    model = sg.compile(((w - x) ** 2).mean(), optimizer=sg.optim.SGD(plateau))
+    rates: list[float] = []
+
+    class Watch(train.Callback):
+        def on_epoch(self, run: train.Run) -> None:
+            rates.append(float(run.opt_state["rate"]))
+
+    data, held = {"x": np.ones(4)}, {"x": np.zeros(4)}  # the more it learns, the worse
+    options: dict[str, Any] = {"validation": held, "checkpoint": tmp_path / "run.npz"}
+    result = train.fit(model, data, epochs=8, callbacks=[Watch()], **options)
+    losses = result.history["validation_loss"]
+    assert losses == sorted(losses)
+    assert rates == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125]
+    resumed = train.fit(model, data, epochs=9, resume=True, callbacks=[Watch()], **options)
+    assert rates[-1] == 0.00625
+    whole = train.fit(model, data, epochs=9, validation=held)
+    assert same(resumed.params, whole.params) and same(resumed.opt_state, whole.opt_state)
+
+
+def test_weights_that_are_averaged_and_microbatches() -> None:
+    optimizer = sg.optim.average(sg.optim.accumulate(sg.optim.SGD(0.5), every=2), decay=0.5)
+    x, w = sg.input("x", ("B",)), sg.param("w", (), init=0.0)
+    model = sg.compile(((w - x) ** 2).mean(), outputs=w + 0 * x, optimizer=optimizer)
+    data = {"x": np.array([1.0, 3.0])}
+    result = train.fit(model, data, epochs=3, batch_size=1, shuffle=False)
+    assert float(result.params["w"]) == 2.0  # the mean of both gradients, at once
+    averaged = sg.optim.averaged(result.params, result.opt_state)
+    assert 0 < float(averaged["w"]) < 2
+    assert (
+        train.evaluate(model, averaged, data)["loss"]
+        > train.evaluate(model, result.params, data)["loss"]
+    )

@@ -399,9 +399,9 @@ def step(params, opt_state, x, t):
 
     # update
     steps += 1
-    n = steps.astype(np.float32)
-    rate = 0.001 / (1 - 0.9 ** n)
-    scale = np.sqrt(1 - 0.999 ** n)
+    n = steps.astype(np.float64)
+    rate = (0.001 / (1 - 0.9 ** n)).astype(np.float32)
+    scale = np.sqrt(1 - 0.999 ** n).astype(np.float32)
     for w_2, d, m, v, t_3, t_4 in zip(
         (W, w), (d_W, d_w), m_list, v_list, (b6, b7), (b5, b4), strict=True
     ):
