@@ -6,13 +6,14 @@ import textwrap
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from symgrad.autodiff.residuals import residuals
 from symgrad.emit.equations import equations
 from symgrad.emit.literals import quoted
 from symgrad.emit.module import EntrySource, leaf_names, print_entry
+from symgrad.errors import DeclarationError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.config import config
 from symgrad.ir.graph import Graph, topological
@@ -359,6 +360,7 @@ class Entries:
             updates = {k: v for k, v in graph.outputs.items() if k in made}
             grads = {x: outputs[label] for label, x in labels.items()}
             values = optimizing.updates(grads)
+            self._refuse_strangers(values.values())
             for leaf, new in values.items():
                 commits[_new(leaf)] = leaf
                 updates[_new(leaf)] = new
@@ -385,6 +387,16 @@ class Entries:
             {leaf: made[label] for label, leaf in commits.items()},
             [made[label] for label in reversed(labels)],
         )
+
+    def _refuse_strangers(self, values: Iterable[Expr]) -> None:
+        """An update can use what the model has, and nothing that would have to arrive besides."""
+        known = {*self.data, *self.params, *self.states}
+        for node in topological(list(values)):
+            if node.op in (INPUT, PARAM, STATE) and node not in known:
+                raise DeclarationError(
+                    f"{type(self.optimizer).__name__}: the update uses {node.attrs['name']!r}, "
+                    f"which the loss does not; a rate that changes is a function of the step"
+                )
 
     def _step_returns(self, code: Callable[[str], str]) -> str:
         if self.watching is None:
