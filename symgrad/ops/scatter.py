@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from symgrad.ops.index import (
 )
 from symgrad.ops.index_spec import Index, indexed_shape, parse_index, subscript_value
 from symgrad.ops.masked import expanded, selected, traced_mask
+from symgrad.ops.scatter_kernels import add_rows
 from symgrad.ops.shape import broadcast_to, expand_dims, inverse_permutation, reshape, transpose
 
 __all__ = ["At", "Slots", "at", "put_along_axis", "scatter_add", "scatter_set"]
@@ -96,6 +97,13 @@ def _or_zeros(tangent: Expr | None, primal: Expr) -> Expr:
     return zeros(primal.shape, primal.dtype) if tangent is None else tangent
 
 
+def _names_rows(node: Expr) -> bool:
+    """Whether the index is one array of rows, along the first of several axes."""
+    first, *rest = node.attrs["index"]
+    whole = [("slice", 0, size, 1) for size in node.shape[1:]]
+    return first == ("array", 0) and bool(rest) and rest == whole and bool(node.args[1].ndim)
+
+
 @register
 class ScatterAdd(Scatter):
     """Adds values to elements; an element that is indexed repeatedly gets all of them."""
@@ -147,8 +155,16 @@ class ScatterAdd(Scatter):
             if values.precedence == UNARY and values.text.startswith("-"):
                 return f"{target}[{index}] -= {values.text[1:]}"
             return f"{target}[{index}] += {values.text}"
+        if _names_rows(node):
+            return f"add_rows({target}, {arrays[0].text}, {values.text})"
         index = subscript_value(node.attrs["index"], node.shape, [code.text for code in arrays])
         return f"np.add.at({target}, {index}, {values.text})"
+
+    def prelude(self) -> tuple[Callable[..., Any], ...]:
+        return (add_rows,)
+
+    def prelude_of(self, node: Expr) -> tuple[Callable[..., Any], ...]:
+        return self.prelude() if _names_rows(node) and not provably_unique(node) else ()
 
     def latex(self, node: Expr, *args: str) -> str:
         return self._latex(node, r"\mathrel{+}=", args)

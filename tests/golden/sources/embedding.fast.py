@@ -30,6 +30,20 @@ class CompileError(ValueError):
     """A call that does not fit the compiled function."""
 
 
+def add_rows(target: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+    """Add values to rows of target, in place; a row that is named repeatedly gets all of them."""
+    count, width = len(target), target[:1].size
+    inside = rows.size == 0 or (rows.min() >= -count and rows.max() < count)
+    if not (inside and width and target.flags.c_contiguous):
+        np.add.at(target, rows, values)
+        return
+    # np.add.at is several times faster along one axis; the order of the additions is the same
+    first = np.where(rows < 0, rows + count, rows) * width
+    places = first[..., None] + np.arange(width)
+    values = np.broadcast_to(values, rows.shape + target.shape[1:])
+    np.add.at(target.reshape(-1), places.reshape(-1), values.reshape(-1))
+
+
 _memory = threading.local()
 
 
@@ -251,7 +265,7 @@ def backward(residuals, cotangent=1.0):
     d_mean = np.multiply(t_3[:, None], w, out=b1)             # (B, 8)
     d_mean /= T
     d_table = np.zeros((100, 8))                              # (100, 8)
-    np.add.at(d_table, ids, d_mean[:, None])
+    add_rows(d_table, ids, d_mean[:, None])
     return dict(zip(PARAMS, (d_table, d_w), strict=True))
 
 
@@ -282,7 +296,7 @@ def value_and_grad(params, ids, t):
     d_mean = np.multiply(y[:, None], w, out=b0)               # (B, 8)
     d_mean /= T
     d_table = np.zeros((100, 8))                              # (100, 8)
-    np.add.at(d_table, ids, d_mean[:, None])
+    add_rows(d_table, ids, d_mean[:, None])
     return loss, dict(zip(PARAMS, (d_table, d_w), strict=True))
 
 
@@ -320,7 +334,7 @@ def step(params, opt_state, ids, t):
     d_mean = np.multiply(y[:, None], w, out=b0)               # (B, 8)
     d_mean /= T
     d_table = np.zeros((100, 8))                              # (100, 8)
-    np.add.at(d_table, ids, d_mean[:, None])
+    add_rows(d_table, ids, d_mean[:, None])
 
     # update
     steps += 1
