@@ -12,7 +12,7 @@ ifneq ($(shell $(RUN) -c 'print("usable")' 2>/dev/null),usable)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint golden accuracy docs bench fuzz clean
+.PHONY: help demo test lint golden accuracy docs examples bench fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -36,6 +36,9 @@ accuracy: $(STAMP)  ## errors against mpmath, beside the frameworks that .venv h
 docs: $(STAMP)  ## renew docs/ops.md and what the code in the documents prints
 	@$(RUN) -m tests.documents.ops
 	@$(RUN) -m tests.examples.documents
+
+examples: $(STAMP)  ## run the examples in full, and record what they print in docs/
+	@$(RUN) -m tests.examples.record
 
 bench: $(STAMP)  ## run the benchmarks, tests/benchmarks/bench_*.py
 	@$(RUN) -m pytest -q -s -o python_files='bench_*.py' tests/benchmarks

@@ -228,8 +228,7 @@ class Epochs(Callback):
         row = {k: v for k, v in run.history[-1].items() if k not in ("epoch", "step", "seconds")}
         parts = [f"{k} {v:#.5g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()]
         number = f"{run.epoch:>{len(str(self._total))}}/{self._total}"
-        seconds = f"{run.history[-1]['seconds']:.2f} s"
-        print("  ".join([f"epoch {number}", *parts, seconds]), flush=True)
+        print("  ".join([f"epoch {number}", *parts]), flush=True)
 
 
 def _interrupted(folder: Folder, epochs: Epochs, record: dict[str, Any]) -> int:

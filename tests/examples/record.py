@@ -1,9 +1,9 @@
-"""Run the examples in full, and put what they print into docs/examples.md.
+"""Run the examples in full, and put what they print into the documents.
 
     python -m tests.examples.record [NAME ...]
 
-In the document, the comment ``<!-- python examples/digits.py -->`` stands before the ``text``
-block that holds what that command prints. Without names, all of them are run.
+In docs/examples.md and docs/experiments.md, the comment ``<!-- python examples/digits.py -->``
+stands before the ``text`` block that holds what that command prints. Without names, all are run.
 """
 
 import re
@@ -11,11 +11,10 @@ import shlex
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from tests.examples.documents import ROOT
 
-DOCUMENT = ROOT / "docs" / "examples.md"
+DOCUMENTS = [ROOT / "docs" / "examples.md", ROOT / "docs" / "experiments.md"]
 RECORD = re.compile(r"<!-- (python examples/(\w+)\.py[^>]*?) -->\n```text\n(.*?)^```$", re.M | re.S)
 
 
@@ -41,13 +40,14 @@ def recorded(document: str, names: set[str]) -> str:
     return RECORD.sub(run, document)
 
 
-def main(names: set[str], path: Path = DOCUMENT) -> None:
-    """Renew the document."""
-    known = {match.group(2) for match in RECORD.finditer(path.read_text(encoding="utf-8"))}
+def main(names: set[str]) -> None:
+    """Renew the documents."""
+    texts = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
+    known = {match.group(2) for text in texts.values() for match in RECORD.finditer(text)}
     if unknown := names - known:
-        raise SystemExit(f"no example in {path.name}: {', '.join(sorted(unknown))}")
-    text = recorded(path.read_text(encoding="utf-8"), names)
-    path.write_text(text, encoding="utf-8")
+        raise SystemExit(f"no such example: {', '.join(sorted(unknown))}")
+    for path, text in texts.items():
+        path.write_text(recorded(text, names), encoding="utf-8")
 
 
 if __name__ == "__main__":

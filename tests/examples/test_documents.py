@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import record
 from tests.examples.documents import BLOCK, DOCUMENTS, ROOT, renewed
 
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
@@ -55,3 +56,21 @@ def test_names_of_variables_are_those_of_the_document_itself() -> None:
     for name in ("first", "second"):
         document = block.format(name) + "\n```text\n```\n"
         assert f"```text\n{name}\n```" in renewed(document)
+
+
+def test_every_example_is_recorded_with_what_it_prints() -> None:
+    found: dict[str, str] = {}
+    for path in record.DOCUMENTS:
+        blocks = record.RECORD.finditer(path.read_text(encoding="utf-8"))
+        found |= {block.group(2): block.group(3) for block in blocks}
+    assert set(found) == {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert [name for name, printed in found.items() if not printed.strip()] == []
+
+
+def test_a_record_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "sum.py").write_text("import sys\nprint(1 + int(sys.argv[1]))\n")
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    document = "<!-- python examples/sum.py 2 -->\n```text\nold\n```\n"
+    assert record.recorded(document, set()) == document.replace("old", "3")
+    assert record.recorded(document, {"other"}) == document
