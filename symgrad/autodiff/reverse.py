@@ -163,6 +163,20 @@ def _mark(ct: Expr, node: Expr, origins: dict[Expr, Origin] | None) -> None:
     scope = node.origin.scope if node.origin else ""
     if origins is not None:
         if ct.origin is None or ct.origin.role is not None:
-            origins.setdefault(ct, Origin(scope, role=("d", node)))
+            known = origins.get(ct)
+            if known is None or (_is_of_unnamed(known, origins) and _has_name(node, origins)):
+                origins[ct] = Origin(scope, role=("d", node))
     elif ct.origin is None:
         ct.origin = Origin(scope, role=("d", node))
+
+
+def _is_of_unnamed(origin: Origin, origins: dict[Expr, Origin]) -> bool:
+    """Whether it says that a value is the cotangent of one that has no name."""
+    if origin.role is None or origin.role[0] != "d":
+        return False
+    return not _has_name(origin.role[1], origins)
+
+
+def _has_name(node: Any, origins: dict[Expr, Origin]) -> bool:
+    origin = origins.get(node)
+    return node.name is not None or (origin is not None and origin.name is not None)

@@ -286,14 +286,14 @@ def backward(residuals, cotangent=1.0):
     b0, b1, b2, b3 = _kept(_backward_buffers, B)
 
     # gradient
-    t_2 = np.multiply(cotangent / (16*B), t, out=b0)
-    d_c = t_2.sum(axis=0)                                     # (16,)
-    d_code = np.matmul(t_2, W, out=b1)                        # (B, 4)
+    d_y = np.multiply(cotangent / (16*B), t, out=b0)          # (B, 16)
+    d_c = d_y.sum(axis=0)                                     # (16,)
+    d_code = np.matmul(d_y, W, out=b1)                        # (B, 4)
     d_code *= code_slope
     d_b = d_code.sum(axis=0)                                  # (4,)
-    t_3 = np.matmul(t_2.T, code, out=b2)
-    t_4 = np.matmul(x.T, d_code, out=b3)
-    d_W = t_3 + t_4                                           # (16, 4)
+    t_2 = np.matmul(d_y.T, code, out=b2)
+    t_3 = np.matmul(x.T, d_code, out=b3)
+    d_W = t_2 + t_3                                           # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 
@@ -320,7 +320,7 @@ def value_and_grad(params, x):
     y *= 2
 
     # gradient
-    y /= (16*B)
+    y /= (16*B)                                               # (B, 16)
     d_c = y.sum(axis=0)                                       # (16,)
     d_code = np.matmul(y, W, out=b4)                          # (B, 4)
     tanh_slope(t, out=t)

@@ -205,12 +205,12 @@ def backward(residuals, cotangent=1.0):
     B, x, W, code, t, code_slope = residuals
 
     # gradient
-    t_2 = cotangent / (16*B) * t
-    d_c = t_2.sum(axis=0)                                     # (16,)
-    d_code = t_2 @ W                                          # (B, 4)
+    d_y = cotangent / (16*B) * t                              # (B, 16)
+    d_c = d_y.sum(axis=0)                                     # (16,)
+    d_code = d_y @ W                                          # (B, 4)
     d_code *= code_slope
     d_b = d_code.sum(axis=0)                                  # (4,)
-    d_W = t_2.T @ code + x.T @ d_code                         # (16, 4)
+    d_W = d_y.T @ code + x.T @ d_code                         # (16, 4)
     return dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))
 
 
@@ -232,10 +232,10 @@ def value_and_grad(params, x):
     loss = np.square(t_2).mean()
 
     # gradient
-    t_3 = t_2 * 2 / (16*B)
-    d_c = t_3.sum(axis=0)                                     # (16,)
-    d_code = t_3 @ W                                          # (B, 4)
+    d_y = t_2 * 2 / (16*B)                                    # (B, 16)
+    d_c = d_y.sum(axis=0)                                     # (16,)
+    d_code = d_y @ W                                          # (B, 4)
     d_code *= tanh_slope(t)
     d_b = d_code.sum(axis=0)                                  # (4,)
-    d_W = t_3.T @ code + x.T @ d_code                         # (16, 4)
+    d_W = d_y.T @ code + x.T @ d_code                         # (16, 4)
     return loss, dict(zip(PARAMS, (d_W, d_b, d_c), strict=True))

@@ -260,9 +260,9 @@ def backward(residuals, cotangent=1.0):
     b0, b1 = _kept(_backward_buffers, B)
 
     # gradient
-    t_3 = np.multiply(cotangent / B, t_2, out=b0)
-    d_w = mean.T @ t_3                                        # (8,)
-    d_mean = np.multiply(t_3[:, None], w, out=b1)             # (B, 8)
+    d_y = np.multiply(cotangent / B, t_2, out=b0)             # (B,)
+    d_w = mean.T @ d_y                                        # (8,)
+    d_mean = np.multiply(d_y[:, None], w, out=b1)             # (B, 8)
     d_mean /= T
     d_table = np.zeros((100, 8))                              # (100, 8)
     add_rows(d_table, ids, d_mean[:, None])
@@ -291,7 +291,7 @@ def value_and_grad(params, ids, t):
     y *= 2
 
     # gradient
-    y /= B
+    y /= B                                                    # (B,)
     d_w = mean.T @ y                                          # (8,)
     d_mean = np.multiply(y[:, None], w, out=b0)               # (B, 8)
     d_mean /= T
@@ -329,7 +329,7 @@ def step(params, opt_state, ids, t):
     y *= 2
 
     # gradient
-    y /= B
+    y /= B                                                    # (B,)
     d_w = np.matmul(mean.T, y, out=b3)                        # (8,)
     d_mean = np.multiply(y[:, None], w, out=b0)               # (B, 8)
     d_mean /= T

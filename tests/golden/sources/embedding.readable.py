@@ -183,9 +183,9 @@ def backward(residuals, cotangent=1.0):
     B, T, ids, mean, w, t_2 = residuals
 
     # gradient
-    t_3 = cotangent / B * t_2
-    d_w = mean.T @ t_3                                        # (8,)
-    d_mean = t_3[:, None] * w                                 # (B, 8)
+    d_y = cotangent / B * t_2                                 # (B,)
+    d_w = mean.T @ d_y                                        # (8,)
+    d_mean = d_y[:, None] * w                                 # (B, 8)
     d_table = np.zeros((100, 8))                              # (100, 8)
     add_rows(d_table, ids, (d_mean / T)[:, None])
     return dict(zip(PARAMS, (d_table, d_w), strict=True))
@@ -209,9 +209,9 @@ def value_and_grad(params, ids, t):
     loss = np.square(t_2).mean()
 
     # gradient
-    t_3 = t_2 * 2 / B
-    d_w = mean.T @ t_3                                        # (8,)
-    d_mean = t_3[:, None] * w                                 # (B, 8)
+    d_y = t_2 * 2 / B                                         # (B,)
+    d_w = mean.T @ d_y                                        # (8,)
+    d_mean = d_y[:, None] * w                                 # (B, 8)
     d_table = np.zeros((100, 8))                              # (100, 8)
     add_rows(d_table, ids, (d_mean / T)[:, None])
     return loss, dict(zip(PARAMS, (d_table, d_w), strict=True))
@@ -242,9 +242,9 @@ def step(params, opt_state, ids, t):
     loss = np.square(t_2).mean()
 
     # gradient
-    t_3 = t_2 * 2 / B
-    d_w = mean.T @ t_3                                        # (8,)
-    d_mean = t_3[:, None] * w                                 # (B, 8)
+    d_y = t_2 * 2 / B                                         # (B,)
+    d_w = mean.T @ d_y                                        # (8,)
+    d_mean = d_y[:, None] * w                                 # (B, 8)
     d_table = np.zeros((100, 8))                              # (100, 8)
     add_rows(d_table, ids, (d_mean / T)[:, None])
 

@@ -227,9 +227,9 @@ def backward(residuals, cotangent=1.0):
     (b0,) = _kept(_backward_buffers, B)
 
     # gradient
-    t_3 = np.multiply(cotangent / B, t_2, out=b0)
-    d_b = t_3.sum()
-    d_w = x.T @ t_3                                           # (8,)
+    d_y = np.multiply(cotangent / B, t_2, out=b0)             # (B,)
+    d_b = d_y.sum()
+    d_w = x.T @ d_y                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -254,7 +254,7 @@ def value_and_grad(params, x, t):
     y *= 2
 
     # gradient
-    y /= B
+    y /= B                                                    # (B,)
     d_b = y.sum()
     d_w = x.T @ y                                             # (8,)
     return loss, dict(zip(PARAMS, (d_w, d_b), strict=True))
@@ -288,7 +288,7 @@ def step(params, opt_state, x, t):
     y *= 2
 
     # gradient
-    y /= B
+    y /= B                                                    # (B,)
     d_b = y.sum()
     d_w = np.matmul(x.T, y, out=b2)                           # (8,)
 

@@ -154,9 +154,9 @@ def backward(residuals, cotangent=1.0):
     B, x, t_2 = residuals
 
     # gradient
-    t_3 = cotangent / B * t_2
-    d_b = t_3.sum()
-    d_w = x.T @ t_3                                           # (8,)
+    d_y = cotangent / B * t_2                                 # (B,)
+    d_b = d_y.sum()
+    d_w = x.T @ d_y                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -177,9 +177,9 @@ def value_and_grad(params, x, t):
     loss = np.square(t_2).mean()
 
     # gradient
-    t_3 = t_2 * 2 / B
-    d_b = t_3.sum()
-    d_w = x.T @ t_3                                           # (8,)
+    d_y = t_2 * 2 / B                                         # (B,)
+    d_b = d_y.sum()
+    d_w = x.T @ d_y                                           # (8,)
     return loss, dict(zip(PARAMS, (d_w, d_b), strict=True))
 
 
@@ -207,9 +207,9 @@ def step(params, opt_state, x, t):
     loss = np.square(t_2).mean()
 
     # gradient
-    t_3 = t_2 * 2 / B
-    d_b = t_3.sum()
-    d_w = x.T @ t_3                                           # (8,)
+    d_y = t_2 * 2 / B                                         # (B,)
+    d_b = d_y.sum()
+    d_w = x.T @ d_y                                           # (8,)
 
     # update
     steps += 1

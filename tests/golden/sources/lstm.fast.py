@@ -465,16 +465,16 @@ def backward(residuals, cotangent=1.0):
     t_2 = np.zeros((B, 16))
 
     hs = h_all[1:]                                            # (T, B, 16)
-    t_3 = np.subtract(hs, target, out=b0)
-    t_3 *= 2
+    d_hs = np.subtract(hs, target, out=b0)
+    d_hs *= 2
 
     # gradient
-    np.multiply(cotangent / (16*B*T), t_3, out=t_3)
+    np.multiply(cotangent / (16*B*T), d_hs, out=d_hs)         # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = b6
     for t in reversed(range(T)):
-        d_h = np.add(d_h, t_3[t], out=b1)                         # (B, 16)
+        d_h = np.add(d_h, d_hs[t], out=b1)                        # (B, 16)
         d_c_2 = np.multiply(d_h, os[t], out=b2)
         d_c_2 *= c_tanh_slopes[t]
         np.add(d_c, d_c_2, out=d_c_2)                             # (B, 16)
@@ -566,18 +566,18 @@ def value_and_grad(params, x, target):
         o_slopes[t] = o_slope
         h_all[t + 1] = h
     hs = h_all[1:]                                            # (T, B, 16)
-    t_5 = np.subtract(hs, target, out=b16)
-    t_6 = np.square(t_5, out=b17)
-    loss = t_6.mean()
-    t_5 *= 2
+    d_hs = np.subtract(hs, target, out=b16)
+    d_hs_square = np.square(d_hs, out=b17)
+    loss = d_hs_square.mean()
+    d_hs *= 2
 
     # gradient
-    t_5 /= (16*B*T)
+    d_hs /= (16*B*T)                                          # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = b0
     for t in reversed(range(T)):
-        d_h = np.add(d_h, t_5[t], out=b18)                        # (B, 16)
+        d_h = np.add(d_h, d_hs[t], out=b18)                       # (B, 16)
         d_c_2 = np.multiply(d_h, os[t], out=b19)
         d_c_2 *= c_tanh_slopes[t]
         np.add(d_c, d_c_2, out=d_c_2)                             # (B, 16)
@@ -676,18 +676,18 @@ def step(params, opt_state, x, target):
         o_slopes[t] = o_slope
         h_all[t + 1] = h
     hs = h_all[1:]                                            # (T, B, 16)
-    t_5 = np.subtract(hs, target, out=b16)
-    t_6 = np.square(t_5, out=b17)
-    loss = t_6.mean()
-    t_5 *= 2
+    d_hs = np.subtract(hs, target, out=b16)
+    d_hs_square = np.square(d_hs, out=b17)
+    loss = d_hs_square.mean()
+    d_hs *= 2
 
     # gradient
-    t_5 /= (16*B*T)
+    d_hs /= (16*B*T)                                          # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = b0
     for t in reversed(range(T)):
-        d_h = np.add(d_h, t_5[t], out=b18)                        # (B, 16)
+        d_h = np.add(d_h, d_hs[t], out=b18)                       # (B, 16)
         d_c_2 = np.multiply(d_h, os[t], out=b19)
         d_c_2 *= c_tanh_slopes[t]
         np.add(d_c, d_c_2, out=d_c_2)                             # (B, 16)

@@ -314,12 +314,12 @@ def backward(residuals, cotangent=1.0):
     hs = h_all[1:]                                            # (T, B, 16)
 
     # gradient
-    t_3 = cotangent / (16*B*T) * ((hs - target) * 2)
+    d_hs = cotangent / (16*B*T) * ((hs - target) * 2)         # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = np.empty((T, B, 64))
     for t in reversed(range(T)):
-        d_h = d_h + t_3[t]                                        # (B, 16)
+        d_h = d_h + d_hs[t]                                       # (B, 16)
         d_c = d_c + d_h * os[t] * c_tanh_slopes[t]                # (B, 16)
         d_i = d_c * gs[t]                                         # (B, 16)
         d_f = d_c * cs[t]                                         # (B, 16)
@@ -398,12 +398,12 @@ def value_and_grad(params, x, target):
     loss = np.square(t_3).mean()
 
     # gradient
-    t_4 = t_3 * 2 / (16*B*T)
+    d_hs = t_3 * 2 / (16*B*T)                                 # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = np.empty((T, B, 64))
     for t in reversed(range(T)):
-        d_h = d_h + t_4[t]                                        # (B, 16)
+        d_h = d_h + d_hs[t]                                       # (B, 16)
         d_c = d_c + d_h * os[t] * c_tanh_slopes[t]                # (B, 16)
         d_i = d_c * gs[t]                                         # (B, 16)
         d_f = d_c * cs[t]                                         # (B, 16)
@@ -489,12 +489,12 @@ def step(params, opt_state, x, target):
     loss = np.square(t_3).mean()
 
     # gradient
-    t_4 = t_3 * 2 / (16*B*T)
+    d_hs = t_3 * 2 / (16*B*T)                                 # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = np.empty((T, B, 64))
     for t in reversed(range(T)):
-        d_h = d_h + t_4[t]                                        # (B, 16)
+        d_h = d_h + d_hs[t]                                       # (B, 16)
         d_c = d_c + d_h * os[t] * c_tanh_slopes[t]                # (B, 16)
         d_i = d_c * gs[t]                                         # (B, 16)
         d_f = d_c * cs[t]                                         # (B, 16)

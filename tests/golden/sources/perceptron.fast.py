@@ -392,15 +392,13 @@ def backward(residuals, cotangent=1.0):
     B, x, h_first, second_W, h_second, last_W, t_2, h_second_slope, h_first_slope = residuals
     b0, b1, b2 = _kept(_backward_buffers, B)
 
-    # gradient
-    t_3 = np.multiply(cotangent / B, t_2, out=b0)
-
     # d last
-    d_last_b = t_3.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_3                               # (32, 2)
+    d_y = np.multiply(cotangent / B, t_2, out=b0)             # (B, 2)
+    d_last_b = d_y.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ d_y                               # (32, 2)
 
     # d second
-    d_h_second = np.matmul(t_3, last_W.T, out=b1)             # (B, 32)
+    d_h_second = np.matmul(d_y, last_W.T, out=b1)             # (B, 32)
     d_h_second *= h_second_slope
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
@@ -450,10 +448,8 @@ def value_and_grad(params, x, t):
     loss = total.mean()
     y *= 2
 
-    # gradient
-    y /= B
-
     # d last
+    y /= B                                                    # (B, 2)
     d_last_b = y.sum(axis=0)                                  # (2,)
     d_last_W = h_second.T @ y                                 # (32, 2)
 
@@ -525,10 +521,8 @@ def step(params, opt_state, x, t):
     loss = total.mean()
     y *= 2
 
-    # gradient
-    y /= B
-
     # d last
+    y /= B                                                    # (B, 2)
     d_last_b = y.sum(axis=0, out=b7)                          # (2,)
     d_last_W = np.matmul(h_second.T, y, out=b8)               # (32, 2)
 

@@ -277,15 +277,13 @@ def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
     B, x, h_first, second_W, h_second, last_W, t_2, h_second_slope, h_first_slope = residuals
 
-    # gradient
-    t_3 = cotangent / B * t_2
-
     # d last
-    d_last_b = t_3.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_3                               # (32, 2)
+    d_y = cotangent / B * t_2                                 # (B, 2)
+    d_last_b = d_y.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ d_y                               # (32, 2)
 
     # d second
-    d_h_second = t_3 @ last_W.T                               # (B, 32)
+    d_h_second = d_y @ last_W.T                               # (B, 32)
     d_h_second *= h_second_slope
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
@@ -328,15 +326,13 @@ def value_and_grad(params, x, t):
     t_4 = y - t
     loss = np.square(t_4).sum(axis=1).mean()
 
-    # gradient
-    t_5 = t_4 * 2 / B
-
     # d last
-    d_last_b = t_5.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_5                               # (32, 2)
+    d_y = t_4 * 2 / B                                         # (B, 2)
+    d_last_b = d_y.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ d_y                               # (32, 2)
 
     # d second
-    d_h_second = t_5 @ last_W.T                               # (B, 32)
+    d_h_second = d_y @ last_W.T                               # (B, 32)
     d_h_second *= tanh_slope(t_3)
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
@@ -392,15 +388,13 @@ def step(params, opt_state, x, t):
     t_4 = y - t
     loss = np.square(t_4).sum(axis=1).mean()
 
-    # gradient
-    t_5 = t_4 * 2 / B
-
     # d last
-    d_last_b = t_5.sum(axis=0)                                # (2,)
-    d_last_W = h_second.T @ t_5                               # (32, 2)
+    d_y = t_4 * 2 / B                                         # (B, 2)
+    d_last_b = d_y.sum(axis=0)                                # (2,)
+    d_last_W = h_second.T @ d_y                               # (32, 2)
 
     # d second
-    d_h_second = t_5 @ last_W.T                               # (B, 32)
+    d_h_second = d_y @ last_W.T                               # (B, 32)
     d_h_second *= tanh_slope(t_3)
     d_second_b = d_h_second.sum(axis=0)                       # (32,)
     d_second_W = h_first.T @ d_h_second                       # (32, 32)
