@@ -1,6 +1,6 @@
 """Train a transformer on English text, a character at a time, and let it write.
 
-    python examples/char_transformer.py [--steps 1500] [--seed 0]
+    python examples/char_transformer.py [--steps 900] [--seed 0]
 
 The text is that of Python's own help topics, 465 kB in the standard library. Every tenth piece of
 8,192 characters is held out. What is measured is the cross-entropy of the next character in bits;
@@ -33,7 +33,7 @@ def build(steps):
         h = sg.nn.embedding(x, len(LETTERS), WIDTH, name="letters")
         for i in range(BLOCKS):
             h = sg.nn.transformer_block(
-                h, HEADS, causal=True, rotary=True, activation=sg.gelu_tanh, name=f"block{i + 1}"
+                h, HEADS, causal=True, rotary=True, activation=sg.relu, name=f"block{i + 1}"
             )
         z = sg.nn.dense(sg.nn.layer_norm(h, name="norm"), len(LETTERS), name="out")
         loss = sg.losses.mean(sg.losses.softmax_cross_entropy(z, y))
@@ -80,7 +80,7 @@ def write(model, params, prompt, count, rng):
     return "".join(LETTERS[c] for c in codes)
 
 
-def main(steps=1500, seed=0):
+def main(steps=900, seed=0):
     """Train, print what is reached and a sample, and give the bits per character."""
     model = build(steps)
     result = sg.train.fit(model, lambda: windows(TRAINING, 16, steps, seed), epochs=1, seed=seed)
@@ -93,6 +93,6 @@ def main(steps=1500, seed=0):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--seed", type=int, default=0)
     main(**vars(parser.parse_args()))

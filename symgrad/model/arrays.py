@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pathlib
+import threading
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -64,7 +65,8 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> path
         if array.dtype.kind not in "biuf":
             raise DTypeError(f"{name}: expected numbers; got {array.dtype}")
         made[name] = array
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    writer = f"{os.getpid()}.{threading.get_ident()}"
+    partial = target.with_name(f".{target.name}.{writer}.partial")
     try:
         if target.suffix == ".npz":
             with zipfile.ZipFile(partial, "w") as archive:  # np.savez keeps some names for itself

@@ -69,10 +69,40 @@ class Declared(Artefact):
         return self._made.optimizer
 
     @property
-    def watched(self) -> tuple[str, ...]:
-        """What ``step`` returns beside the loss, by name: see ``watch=`` of :func:`compile`."""
+    def trained(self) -> tuple[str, ...]:
+        """Names of the parameters that ``step`` changes."""
+        optimizing = self._made.optimizing
+        leaves = [] if optimizing is None else optimizing.trained
+        return tuple(str(leaf.attrs["name"]) for leaf in leaves)
+
+    @property
+    def watched(self) -> tuple[str, ...] | None:
+        """Names of what ``step`` returns beside the loss; None if it returns the loss alone."""
         watching = self._made.watching
-        return () if watching is None else tuple(watching.names)
+        return None if watching is None else tuple(watching.names)
+
+    @property
+    def debug(self) -> str | None:
+        """The option ``debug`` that it was compiled with."""
+        return self._made.debug
+
+    def source_of(self, entry: str) -> str:
+        """The source of one entry, without the functions that it calls.
+
+        Parameters
+        ----------
+        entry : str
+            Such as ``"step"``.
+
+        Examples
+        --------
+        >>> import symgrad as sg
+        >>> w = sg.param("w", ())
+        >>> print(sg.compile(w * w, style="readable").source_of("evaluate").splitlines()[1])
+        def evaluate(params):
+        """
+        self._require(entry)
+        return self._made.source(entry).text
 
     def signature(self, entry: str) -> Signature:
         """What an entry takes, beside parameters and the optimiser's state.
@@ -162,6 +192,8 @@ class Declared(Artefact):
             "debug": made.debug,
             "watch": made.watching,
         }
+        if changes.get("optimizer", made.optimizer) is None:
+            options["watch"] = None  # there is no step that would return it
         for name in changes:
             if name not in options:
                 raise CompileError(f"recompiled: expected one of {sorted(options)}; got {name!r}")

@@ -6,9 +6,11 @@ that was interrupted goes on at the batch that comes next.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +25,8 @@ __all__ = [
     "Batches",
     "StreamBatches",
     "batches_of",
-    "counted_by",
     "held_out",
+    "per_example",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -60,6 +62,7 @@ def batches_of(
     remainder: str = "keep",
     nan: str = "raise",
     what: str = "data",
+    rows: Array | None = None,
 ) -> Batches:
     """The batches of what a user passes as data.
 
@@ -79,6 +82,8 @@ def batches_of(
     nan : {"raise", "allow"}
     what : str
         For messages.
+    rows : array of int, optional
+        The examples of arrays that are meant; all of them if None.
 
     Raises
     ------
@@ -90,7 +95,8 @@ def batches_of(
         raise DeclarationError(f"nan: expected 'raise' or 'allow'; got {nan!r}")
     if isinstance(data, Mapping):
         arrays = {str(name): _array(f"{what}[{name!r}]", value) for name, value in data.items()}
-        return ArrayBatches(arrays, model, batch_size, seed, shuffle, remainder, nan, what)
+        order = Order(seed, shuffle, remainder, rows)
+        return ArrayBatches(arrays, model, batch_size, order, nan, what)
     if isinstance(data, (str, bytes, np.ndarray)) or not (callable(data) or _iterable(data)):
         raise DeclarationError(
             f"{what}: expected a dict of arrays by the names of the inputs "
@@ -117,6 +123,11 @@ def _array(name: str, value: Any) -> Array:
         except ValueError as error:
             raise DeclarationError(f"{name}: {path} is no whole .npy file: {error}") from None
         return np.asarray(loaded) if not loaded.shape else loaded
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError(
+            f"{name}: expected an array; got a masked one: pass its data, and the mask as an input "
+            "of its own"
+        )
     try:
         array: Array = np.asanyarray(value)
     except ValueError as error:
@@ -126,16 +137,34 @@ def _array(name: str, value: Any) -> Array:
     return array
 
 
-def counted_by(names: Iterable[str], inputs: Mapping[str, sg.Expr]) -> str | None:
-    """The array whose length is the number of examples of a batch; None where none is known.
+def per_example(names: Iterable[str], inputs: Mapping[str, sg.Expr]) -> list[str]:
+    """The arrays that have the examples along their first axis; none if that is not clear.
 
-    It is one whose input has the symbolic first axis that all such inputs have, or the first axis
-    that all inputs have.
+    These are the inputs that are declared with the one symbolic first axis that there is, or, where
+    all first axes are numbers, with the one number.
     """
-    firsts = {str(inputs[k].shape[0]): k for k in names if k in inputs and inputs[k].ndim}
-    symbolic = [k for d, k in firsts.items() if not d.isdigit()]
-    found = symbolic or list(firsts.values())
-    return found[0] if len(found) == 1 else None
+    firsts = {k: inputs[k].shape[0] for k in names if k in inputs and inputs[k].ndim}
+    symbolic = {k: d for k, d in firsts.items() if not isinstance(d, int)}
+    sizes = set(map(str, (symbolic or firsts).values()))
+    return list(symbolic or firsts) if len(sizes) == 1 else []
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which examples, and in which order."""
+
+    seed: int
+    shuffle: bool
+    remainder: str
+    rows: Array | None
+
+    def of_epoch(self, number: int, size: int) -> Array | None:
+        """The examples of an epoch, in turn; None if they are all, as they stand."""
+        if not self.shuffle:
+            return self.rows
+        # a third number: of [seed, 0] NumPy makes what it makes of the seed alone
+        order = np.random.default_rng([self.seed, number, 3]).permutation(size)
+        return order if self.rows is None else self.rows[order]
 
 
 class ArrayBatches:
@@ -150,14 +179,11 @@ class ArrayBatches:
         arrays: dict[str, Array],
         model: sg.Model,
         batch_size: int | None,
-        seed: int,
-        shuffle: bool,
-        remainder: str,
+        order: Order,
         nan: str,
         what: str,
     ) -> None:
-        self._arrays = arrays
-        self._seed, self._shuffle, self._what = seed, shuffle, what
+        self._arrays, self._order, self._what = arrays, order, what
         inputs = model.inputs
         for name, array in arrays.items():
             if name not in inputs:
@@ -166,15 +192,16 @@ class ArrayBatches:
                     f"{sorted(inputs)}"
                 )
             _fits(f"{what}[{name!r}]", array, inputs[name])
-        self._cut = _cut(arrays, inputs, batch_size, what)
-        self.size = len(arrays[self._cut[0]]) if self._cut else 1
-        for name in self._cut:
-            if len(arrays[name]) != self.size:
-                lengths = {name: len(arrays[name]) for name in self._cut}
-                raise ShapeError(f"{what}: expected as many examples in each array; got {lengths}")
+        self._cut = per_example(arrays, inputs)
+        if not self._cut and batch_size is not None:
+            _refuse_unclear(arrays, inputs, what)
+        lengths = {name: len(arrays[name]) for name in self._cut}
+        if len(set(lengths.values())) > 1:
+            raise ShapeError(f"{what}: expected as many examples in each array; got {lengths}")
+        self.size = next(iter(lengths.values()), 1) if order.rows is None else len(order.rows)
         if self.size == 0:
             raise ShapeError(f"{what}: expected at least one example; the arrays are empty")
-        self._keep = remainder == "keep" or batch_size is None
+        self._keep = order.remainder == "keep" or batch_size is None or not self._cut
         self._batch = self._batch_of(batch_size)
         self.count = -(-self.size // self._batch) if self._keep else self.size // self._batch
         if not self.count:
@@ -182,7 +209,7 @@ class ArrayBatches:
                 f"{what}: {self.size} examples give no batch of {self._batch}, and "
                 "remainder='drop' leaves out the rest"
             )
-        self._static(inputs)
+        self._require_static(inputs)
         #: arrays that are mapped are looked at as they are read
         self._late = [k for k, a in arrays.items() if isinstance(a, np.memmap) and nan == "raise"]
         if nan == "raise":
@@ -200,7 +227,7 @@ class ArrayBatches:
             )
         return min(int(batch_size), self.size) if self._keep else int(batch_size)
 
-    def _static(self, inputs: Mapping[str, sg.Expr]) -> None:
+    def _require_static(self, inputs: Mapping[str, sg.Expr]) -> None:
         """Refuse batches that do not have the size that an input is declared with."""
         last = self.size % self._batch if self._keep else 0
         for name in self._cut:
@@ -222,55 +249,50 @@ class ArrayBatches:
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (from 0), without the first `skip`."""
-        if self._batch == self.size:  # whole: nothing to gather
-            if not skip:
-                yield self._looked_at(dict(self._arrays))
-            return
-        order = None
-        if self._shuffle:
-            order = np.random.default_rng([self._seed, number]).permutation(self.size)
+        whole = self._batch == self.size
+        order = self._order.rows if whole else self._order.of_epoch(number, self.size)
         for index in range(skip, self.count):
             start, stop = index * self._batch, min((index + 1) * self._batch, self.size)
             rows: Any = slice(start, stop) if order is None else order[start:stop]
-            yield self._looked_at(
-                {k: np.asarray(a[rows]) if k in self._cut else a for k, a in self._arrays.items()}
-            )
-
-    def _looked_at(self, batch: Batch) -> Batch:
-        for name in self._late:
-            _refuse_nan(f"{self._what}[{name!r}]", batch[name])
-        return batch
+            batch: Batch = {
+                k: np.asarray(a[rows]) if k in self._cut else a for k, a in self._arrays.items()
+            }
+            for name in self._late:
+                _refuse_nan(f"{self._what}[{name!r}]", batch[name])
+            yield batch
 
     def described(self) -> dict[str, Any]:
-        """Sizes and dtypes, the batch size, the order."""
+        """Sizes, dtypes, some of the contents, the batch size, the order."""
+        order = self._order
         return {
             "kind": "arrays",
             "arrays": {k: [list(a.shape), a.dtype.name] for k, a in self._arrays.items()},
+            "contents": {k: _sample(a) for k, a in self._arrays.items()},
+            "rows": None if order.rows is None else _sample(order.rows),
             "batch": self._batch,
             "keep": self._keep,
-            "shuffle": self._shuffle,
+            "shuffle": order.shuffle,
         }
 
-    def split(self, fraction: float, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
-        """All but a random fraction of the examples, and that fraction."""
-        held = round(fraction * self.size)
-        if not 0 < held < self.size:
-            raise ShapeError(
-                f"validation: a fraction of {fraction} of {self.size} examples leaves nothing to "
-                f"{'validate' if not held else 'train'} on"
-            )
-        order = np.random.default_rng([seed, 2**31]).permutation(self.size)
-        parts = np.sort(order[held:]), np.sort(order[:held])
-        first, second = (
-            {k: a[rows] if k in self._cut else a for k, a in self._arrays.items()} for rows in parts
+
+def _sample(array: Array) -> str:
+    """A hash of the first and the last rows: of a large file, not all is read."""
+    parts = [array] if array.ndim == 0 or len(array) <= 128 else [array[:64], array[-64:]]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(p).tobytes() for p in parts)).hexdigest()
+
+
+def _refuse_unclear(arrays: Mapping[str, Array], inputs: Mapping[str, sg.Expr], what: str) -> None:
+    firsts = dict.fromkeys(str(inputs[k].shape[0]) for k in arrays if inputs[k].ndim)
+    if len(firsts) > 1:
+        raise DeclarationError(
+            f"{what}: the first axes of the inputs are {', '.join(firsts)}, so it is not known "
+            "which to cut into batches: pass batch_size=None to train on all, or an iterable of "
+            "batches"
         )
-        return first, second
 
 
-def held_out(
-    data: Any, model: sg.Model, fraction: float, seed: int
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Arrays without a random fraction of their examples, and that fraction."""
+def held_out(data: Any, model: sg.Model, fraction: float, seed: int) -> tuple[Array, Array]:
+    """The rows of arrays without a random fraction of them, and that fraction."""
     if not isinstance(data, Mapping):
         raise DeclarationError(
             "validation: a fraction can be held out of a dict of arrays only; pass the data to "
@@ -278,7 +300,14 @@ def held_out(
         )
     whole = batches_of(data, model, batch_size=None, nan="allow")
     assert isinstance(whole, ArrayBatches)
-    return whole.split(fraction, seed)
+    held = round(fraction * whole.size)
+    if not 0 < held < whole.size:
+        raise ShapeError(
+            f"validation: a fraction of {fraction} of {whole.size} examples leaves nothing to "
+            f"{'train' if held else 'validate'} on"
+        )
+    order = np.random.default_rng([seed, 2**31]).permutation(whole.size)
+    return np.sort(order[held:]), np.sort(order[:held])
 
 
 class StreamBatches:
@@ -292,6 +321,11 @@ class StreamBatches:
         self.count = None if callable(source) or not hasattr(source, "__len__") else len(source)
         if self.count == 0:
             raise ShapeError(f"{what}: expected at least one batch; got none")
+        if isinstance(source, Iterator) and what == "validation":
+            raise DeclarationError(
+                "validation: a generator gives its batches once, and they are needed after each "
+                "epoch: pass the function that makes it, and not what it returns"
+            )
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (from 0), without the first `skip`."""
@@ -306,7 +340,11 @@ class StreamBatches:
                     f"{where}: expected a dict of arrays by the names of the inputs; "
                     f"got {type(batch).__name__}"
                 )
-            made = {str(name): _array(f"{where}, {name!r}", v) for name, v in batch.items()}
+            # copied: its memory may be the source's, for the next batch, and steps are repeatable
+            made = {
+                str(name): np.array(_array(f"{where}, {name!r}", value))
+                for name, value in batch.items()
+            }
             if self._nan == "raise":
                 for name, array in made.items():
                     _refuse_nan(f"{where}, {name!r}", array)
@@ -338,13 +376,16 @@ class StreamBatches:
 
 
 def _takes_one(function: Callable[..., Any]) -> bool:
+    """Whether it wants the number of the epoch: its first argument has no default."""
     try:
-        inspect.signature(function).bind(0)
-    except TypeError:
-        return False
+        parameters = list(inspect.signature(function).parameters.values())
     except ValueError:  # written in C, without a signature
         return True
-    return True
+    if not parameters:
+        return False
+    first = parameters[0]
+    positional = first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
+    return first.name == "epoch" or (positional and first.default is first.empty)
 
 
 def _fits(name: str, array: Array, declared: sg.Expr) -> None:
@@ -354,25 +395,6 @@ def _fits(name: str, array: Array, declared: sg.Expr) -> None:
         raise ShapeError(f"{name}: expected {declared.ndim} axes; got shape {array.shape}{where}")
     if array.size and not np.can_cast(array.dtype, declared.dtype, "same_kind"):
         raise DTypeError(f"{name}: expected {declared.dtype}; got {array.dtype}{where}")
-
-
-def _cut(
-    arrays: Mapping[str, Array], inputs: Mapping[str, sg.Expr], size: int | None, what: str
-) -> list[str]:
-    """The arrays whose first axis runs over the examples."""
-    firsts = {k: inputs[k].shape[0] for k in arrays if inputs[k].ndim}
-    symbols = list(dict.fromkeys(str(d) for d in firsts.values() if not isinstance(d, int)))
-    if len(symbols) > 1 and size is not None:
-        raise DeclarationError(
-            f"{what}: the first axes of the inputs are {', '.join(symbols)}, so it is not known "
-            "which to cut into batches: pass batch_size=None to train on all, or an iterable of "
-            "batches"
-        )
-    if len(symbols) > 1:
-        return []
-    if symbols:
-        return [k for k, d in firsts.items() if str(d) == symbols[0]]
-    return list(firsts)
 
 
 def _refuse_nan(name: str, array: Array) -> None:

@@ -12,7 +12,7 @@ import symgrad as sg
 from symgrad import DeclarationError
 from symgrad.train.history import History
 
-__all__ = ["Callback", "EarlyStopping", "Run", "accuracy"]
+__all__ = ["Callback", "EarlyStopping", "Run", "accuracy", "hooks_of"]
 
 Array = np.ndarray[Any, Any]
 
@@ -51,9 +51,20 @@ class Run:
     stopped: str | None = None
     watched: dict[str, Any] = field(default_factory=dict)
 
+    #: set by :meth:`changed`, and by the loop when it has taken notice
+    is_changed: bool = False
+
     def stop(self, reason: str) -> None:
         """End the run after this step or epoch."""
         self.stopped = reason
+
+    def changed(self) -> None:
+        """Tell that a callback has changed parameters or the optimiser's state after a step.
+
+        Steps may be done again when one of them goes wrong; what was changed between them
+        would else be lost.
+        """
+        self.is_changed = True
 
 
 class Callback:
@@ -72,11 +83,14 @@ class Callback:
         """
         return None
 
+    def reset(self) -> None:
+        """Forget what an earlier run has left: called before each run, also one that resumes."""
+
     def on_begin(self, run: Run) -> None:
         """Before the first step of this call of fit, also when it resumes."""
 
     def on_step(self, run: Run) -> None:
-        """After each step."""
+        """After each step that was not left out; see :meth:`Run.changed`."""
 
     def on_epoch(self, run: Run) -> None:
         """After each epoch, with its row in the history."""
@@ -95,8 +109,8 @@ class Callback:
 class EarlyStopping(Callback):
     """End the run when a column of the history has not improved for some epochs.
 
-    The parameters of the best epoch are put back. L. Prechelt, *Early stopping - but when?*
-    (1998).
+    The parameters of the best epoch, and the optimiser's state, are put back. L. Prechelt, *Early
+    stopping - but when?* (1998).
 
     Parameters
     ----------
@@ -137,8 +151,16 @@ class EarlyStopping(Callback):
             raise DeclarationError(f"EarlyStopping: least must not be negative; got {least!r}")
         self.monitor, self.patience, self.least, self.mode = monitor, patience, least, mode
         self.restore_best = restore_best
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the best epoch of an earlier run."""
         self.best, self.best_epoch = float("inf"), 0
-        self._params: dict[str, Array] = {}
+        self._kept: tuple[dict[str, Array], dict[str, Array]] = {}, {}
+
+    def on_begin(self, run: Run) -> None:
+        """Decide anew for a run that resumes: the patience may be another."""
+        self._decide(run)
 
     def on_epoch(self, run: Run) -> None:
         """Compare the epoch with the best one."""
@@ -151,34 +173,66 @@ class EarlyStopping(Callback):
         if value < self.best - self.least:
             self.best, self.best_epoch = value, run.epoch
             if self.restore_best:
-                self._params = {k: v.copy() for k, v in run.params.items()}
-        elif run.epoch - self.best_epoch >= self.patience:
+                params, opt_state = (
+                    {k: v.copy() for k, v in arrays.items()}
+                    for arrays in (run.params, run.opt_state)
+                )
+                self._kept = params, opt_state
+        self._decide(run)
+
+    def _decide(self, run: Run) -> None:
+        if run.epoch - self.best_epoch >= self.patience:
             run.stop(f"{self.monitor} has not improved since epoch {self.best_epoch}")
 
     def on_end(self, run: Run) -> None:
-        """Put the best parameters back."""
-        for name, value in self._params.items():
-            run.params[name][...] = value
+        """Put the best parameters back, and the optimiser's state with them."""
+        for arrays, kept in zip((run.params, run.opt_state), self._kept, strict=True):
+            for name, value in kept.items():
+                arrays[name][...] = value
 
     def state(self) -> dict[str, Any]:
         """The best value, its epoch, its parameters."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "params": self._params}
+        return {"best": self.best, "best_epoch": self.best_epoch, "kept": self._kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`state` gave."""
         self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self._params = state["params"]
+        params, opt_state = state["kept"]
+        self._kept = params, opt_state
 
 
-@dataclass(frozen=True)
 class AfterEpoch(Callback):
     """A function of the run, called after each epoch."""
 
-    function: Callable[[Run], Any]
+    def __init__(self, function: Callable[[Run], Any]) -> None:
+        self.function = function
 
     def on_epoch(self, run: Run) -> None:
         """Call it."""
         self.function(run)
+
+
+def hooks_of(callbacks: Any) -> list[Callback]:
+    """What a user passes as callbacks, each a Callback that has forgotten earlier runs.
+
+    Raises
+    ------
+    DeclarationError
+        For what is no callback, and for one that stands twice.
+    """
+    hooks: list[Callback] = []
+    for callback in callbacks:
+        if isinstance(callback, type) or not (isinstance(callback, Callback) or callable(callback)):
+            raise DeclarationError(
+                "callbacks: expected objects such as sg.train.EarlyStopping(), or functions of "
+                f"the run; got {callback!r}"
+            )
+        if any(callback is other for other in hooks):
+            raise DeclarationError(f"callbacks: {callback!r} stands twice")
+        hooks.append(callback if isinstance(callback, Callback) else AfterEpoch(callback))
+    for hook in hooks:
+        hook.reset()
+    return hooks
 
 
 def accuracy(labels: str, axis: int = -1) -> Callable[[Any, dict[str, Any]], Array]:

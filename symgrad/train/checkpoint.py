@@ -15,7 +15,7 @@ import numpy as np
 import symgrad as sg
 from symgrad import CheckpointError, CompileError
 
-__all__ = ["Checkpoint", "forget_partial"]
+__all__ = ["Checkpoint", "forget_partial", "require_place"]
 
 Array = np.ndarray[Any, Any]
 
@@ -51,18 +51,15 @@ class Checkpoint:
         """Write it to a temporary file, have that synchronised, and give it its name."""
         arrays = {f"params/{k}": v for k, v in self.params.items()}
         arrays |= {f"opt_state/{k}": v for k, v in self.opt_state.items()}
-        numbers = [
-            _without_arrays(kept, f"callbacks/{i}", arrays) for i, kept in enumerate(self.callbacks)
-        ]
         about = {
             "format": _FORMAT,
             "version": _VERSION,
             "model": self.model,
             "settings": self.settings,
             "progress": self.progress,
-            "callbacks": numbers,
+            "callbacks": _without_arrays(self.callbacks, "callbacks", arrays),
         }
-        text = json.dumps(about).encode("utf-8")
+        text = json.dumps(about, default=_plain).encode("utf-8")
         arrays["about"] = np.frombuffer(text, np.uint8)
         target = _npz(path)
         sg.save_arrays(target, arrays)
@@ -103,10 +100,7 @@ class Checkpoint:
             about["model"],
             about["settings"],
             about["progress"],
-            [
-                _with_arrays(kept, _part(arrays, f"callbacks/{i}/"))
-                for i, kept in enumerate(about["callbacks"])
-            ],
+            _with_arrays(about["callbacks"], arrays),
         )
 
     def require(self, model: list[Any], settings: Mapping[str, Any], path: Any) -> None:
@@ -116,23 +110,38 @@ class Checkpoint:
         ------
         CheckpointError
         """
-        plain = json.loads(json.dumps(model))
-        if plain != self.model:
-            mine, its = ({str(r[0]): r[1:] for r in rows} for rows in (plain, self.model))
+        mine, its = (
+            {str(row[0]): row[1:] for row in rows}
+            for rows in (json.loads(json.dumps(model)), self.model)
+        )
+        if mine != its:
             names = [k for k in {**its, **mine} if its.get(k) != mine.get(k)]
             rows = [
                 f"{k}: {its.get(k, 'absent')} there, {mine.get(k, 'absent')} here" for k in names
             ]
-            raise CheckpointError(
-                f"{path} is of another model; " + ("; ".join(rows[:5]) or "its order differs")
-            )
+            raise CheckpointError(f"{path} is of another model; " + "; ".join(rows[:5]))
         for name, value in json.loads(json.dumps(settings)).items():
+            if name == "step" and self.settings.get(name) != value:
+                raise CheckpointError(
+                    f"{path} is of a run whose training step is another: the loss or the optimiser "
+                    "was declared differently, or by another version of symgrad. To go on from "
+                    "its parameters in a new run, pass params=, from "
+                    f"train.Checkpoint.load({str(path)!r}).params, and another checkpoint="
+                )
             if self.settings.get(name) != value:
                 raise CheckpointError(
                     f"{path} is of a run with {name} = {self.settings.get(name)!r}; this one has "
                     f"{value!r}. To go on from its parameters in a new run, pass params=, from "
                     f"train.Checkpoint.load({str(path)!r}).params, and another checkpoint="
                 )
+
+
+def require_place(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path at which no checkpoint can be written, before anything is trained."""
+    target = _npz(path)
+    if not target.parent.is_dir():
+        raise CheckpointError(f"checkpoint: there is no folder {str(target.parent)!r}")
+    return target
 
 
 def forget_partial(path: str | os.PathLike[str]) -> None:
@@ -157,18 +166,28 @@ def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
 def _without_arrays(kept: Any, name: str, arrays: dict[str, Array]) -> Any:
     """What JSON holds of a structure; its arrays are put beside, and named in it."""
     if isinstance(kept, Mapping):
-        return {k: _without_arrays(v, f"{name}/{k}", arrays) for k, v in kept.items()}
+        return {"dict": {k: _without_arrays(v, f"{name}/{k}", arrays) for k, v in kept.items()}}
+    if isinstance(kept, (list, tuple)):
+        return {"list": [_without_arrays(v, f"{name}/{i}", arrays) for i, v in enumerate(kept)]}
     if isinstance(kept, np.ndarray):
         arrays[name] = kept
-        return {"array": name.split("/", 2)[2]}
-    if isinstance(kept, np.generic):
-        return kept.item()
-    return kept
+        return {"array": name}
+    return kept.item() if isinstance(kept, np.generic) else kept
 
 
 def _with_arrays(kept: Any, arrays: Mapping[str, Array]) -> Any:
     if not isinstance(kept, dict):
         return kept
-    if set(kept) == {"array"}:
-        return arrays[kept["array"]]
-    return {k: _with_arrays(v, arrays) for k, v in kept.items()}
+    ((kind, value),) = kept.items()
+    if kind == "dict":
+        return {k: _with_arrays(v, arrays) for k, v in value.items()}
+    if kind == "list":
+        return [_with_arrays(v, arrays) for v in value]
+    return arrays[value]
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of NumPy, for JSON."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"a checkpoint keeps numbers, texts and arrays; got {value!r}")

@@ -125,7 +125,7 @@ def _signals(flow: GradientFlow, when: Callable[[list[float]], list[float]]) -> 
     size = 1.0
     for layer in flow.layers:
         gradient = median(when(layer.gradient)) if layer.gradient else math.nan
-        if not layer.gathered and any(layer.weight) and size:
+        if not layer.gathered and any(layer.weight) and layer.trained and size:
             found.append((layer.name, gradient / size))
         if layer.output:
             size = median(when(layer.output))
@@ -165,10 +165,12 @@ def _exploding_at_a_step(flow: GradientFlow) -> Finding | None:
     if not spikes:
         return None
     name, times = max(spikes, key=lambda s: _size(s[1]))
+    large = f"{times:.3g} times its median over all steps"
     return Finding(
         "exploding gradients",
         tuple(n for n, _ in spikes),
-        f"at one step the gradient of {name} was {times:.3g} times its median over all steps",
+        f"at one step the gradient of {name} was "
+        + (large if math.isfinite(times) else "not finite"),
         _AGAINST_EXPLOSIONS,
     )
 
@@ -245,20 +247,33 @@ def _rates(flow: GradientFlow) -> list[list[float]]:
     return [rates for x in flow.layers for rates in [[r for r in x.rates if r < math.inf]] if rates]
 
 
-def _fall(flow: GradientFlow) -> float:
-    """The part of itself by which the loss has fallen from the first tenth to the last."""
-    tenth = max(1, min(len(flow.loss) // 2, max(3, len(flow.loss) // 10)))
-    first, last = median(flow.loss[:tenth]), median(flow.loss[-tenth:])
-    return (first - last) / abs(first) if first else 0.0
+def _fall(flow: GradientFlow) -> tuple[float, float]:
+    """The part of itself by which the loss has fallen from the first third to the last, and noise.
+
+    Losses of minibatches scatter: a fall below the noise, twice the standard error of the
+    difference, is none.
+    """
+    third = max(1, len(flow.loss) // 3)
+    first, last = flow.loss[:third], flow.loss[-third:]
+    start, end = median(first), median(last)
+    if not start or not math.isfinite(end):
+        return (0.0 if not start else math.nan), 0.0
+    error = math.sqrt(sum(_variance(part) / third for part in (first, last)))
+    return (start - end) / abs(start), 2 * error / abs(start)
+
+
+def _variance(values: list[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.fsum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1)
 
 
 def _too_high(flow: GradientFlow) -> Finding | None:
     rates = _rates(flow)
     if len(flow.steps) < 2 or not rates:
         return None
-    fall = _fall(flow)
+    fall, noise = _fall(flow)
     usual, largest = max(map(median, rates)), max(map(max, rates))
-    diverges = not fall >= -0.5
+    diverges = not fall >= -max(0.5, noise)
     stuck = fall < MOVED and len(flow.steps) >= LEAST and (usual > TOO_LARGE or largest > 1)
     lame = largest > 1 and (_dead(flow) is not None or _saturated(flow) is not None)
     if not (diverges or stuck or lame):
@@ -280,18 +295,18 @@ def _too_high(flow: GradientFlow) -> Finding | None:
 
 
 def _too_low(flow: GradientFlow) -> Finding | None:
-    rates, fall = _rates(flow), _fall(flow)
+    rates, (fall, noise) = _rates(flow), _fall(flow)
     if len(flow.steps) < LEAST or not rates:
         return None
     rate = max(map(median, rates))
     moving = any(median(_late(x.gradient)) > 0 for x in flow.layers if x.gradient)
-    if rate > TOO_SMALL or abs(fall) > MOVED or not moving:
+    if rate > TOO_SMALL or abs(fall) > max(MOVED, noise) or not moving:
         return None
     return Finding(
         "rate too low",
         (),
-        f"a step changes the weights by {rate:.0e} of themselves, and the loss has fallen by "
-        f"{max(fall, 0):.1%}",
+        f"a step changes the weights by {rate:.0e} of themselves, and the loss has not fallen by "
+        f"more than the {max(MOVED, noise):.0%} that its batches differ",
         "a learning rate ten or a hundred times higher; Adam in place of SGD, whose steps do not "
         "depend on the scale of the loss",
     )

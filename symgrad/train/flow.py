@@ -38,6 +38,8 @@ class Layer:
         Those that are measured: its matrices, or all if there are none.
     gathered : bool
         Whether rows of it are looked up, as those of an embedding: most have no gradient.
+    trained : bool
+        Whether the steps change it.
     activation : str or None
         The function at its end, if that is one that dies or saturates.
     output : list of float
@@ -53,6 +55,7 @@ class Layer:
     name: str
     parameters: list[str]
     gathered: bool = False
+    trained: bool = True
     activation: str | None = None
     output: list[float] = field(default_factory=list)
     weight: list[float] = field(default_factory=list)
@@ -120,6 +123,10 @@ class GradientFlow(Callback):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise DeclarationError(f"gradient_flow: every must be at least 1; got {every!r}")
         self.every = every
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the record of an earlier run."""
         self.layers: list[Layer] = []
         self.steps: list[int] = []
         self.loss: list[float] = []
@@ -139,11 +146,10 @@ class GradientFlow(Callback):
         """The sums that each recorded step returns."""
         nodes = sg.subexpressions(model.loss)
         layers = _layers(model, nodes)
-        if not self.layers:
-            self.layers = layers
+        self.layers = layers
         ends = _ends(nodes, layers)
 
-        def watch(known: Any) -> dict[str, Any]:
+        def sums(known: Any) -> dict[str, Any]:
             found: dict[str, Any] = {}
             for layer in layers:
                 for what, of in (
@@ -165,7 +171,7 @@ class GradientFlow(Callback):
                     found[f"saturated/{layer.name}"] = _part(_flat(node, kind))
             return found
 
-        return watch
+        return sums
 
     def on_step(self, run: Run) -> None:
         """Add a step to the record."""
@@ -320,7 +326,9 @@ def _layers(model: sg.Model, nodes: list[sg.Expr]) -> list[Layer]:
     for layer, names in groups.items():
         matrices = [name for name in names if model.params[name].ndim > 1]
         measured = matrices or names
-        found.append(Layer(layer, measured, any(name in gathered for name in measured)))
+        looked_up = any(name in gathered for name in measured)
+        trained = any(name in model.trained for name in measured)
+        found.append(Layer(layer, measured, looked_up, trained))
     return found
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 from symgrad import CompileError
 
-__all__ = ["History"]
+__all__ = ["COLUMNS", "History"]
+
+#: that a history may have without metrics
+COLUMNS = ("epoch", "step", "loss", "skipped", "validation_loss", "seconds")
 
 
 class History:
@@ -56,6 +59,8 @@ class History:
         return [row.get(key) for row in self.rows]
 
     def __repr__(self) -> str:
+        if not self.rows:
+            return "<History of 0 epochs>"
         last = {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in self[-1].items()}
         return f"<History of {len(self)} epochs; last {last}>"
 

@@ -42,3 +42,5 @@ def deferred() -> Iterator[Interruption]:
         yield interruption
     finally:
         signal.signal(signal.SIGINT, before)
+    if interruption.asked:  # too late for the run to notice, but not to be lost
+        raise KeyboardInterrupt

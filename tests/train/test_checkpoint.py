@@ -216,7 +216,7 @@ def test_another_run_is_refused(tmp_path: Path) -> None:
     refused("is of a run with seed = 1; this one has 2", seed=2)
     refused("is of a run with data = ", batch_size=16)
     refused("is of a run with data = ", data={k: v[1:] for k, v in data.items()})
-    refused("is of another model; m.hidden.W", classifier(sg.optim.SGD(0.1)))
+    refused("is of another model; optimiser's m.hidden.W", classifier(sg.optim.SGD(0.1)))
     refused(
         r"was written with the callbacks \[\]; this run has \['EarlyStopping'\]",
         callbacks=[train.EarlyStopping("loss")],

@@ -126,8 +126,8 @@ ILL: dict[str, tuple[str, str, Callable[[], sg.Model], list[Callable[[], sg.Mode
     "saturated sigmoids": (
         "saturation",
         "smaller initial weights",
-        lambda: classifier(deep(1, sg.sigmoid, sg.init.normal(3.0)), optim.SGD(1e-2)),
-        [lambda: classifier(deep(1, sg.sigmoid), optim.SGD(1e-2))],
+        lambda: classifier(deep(1, sg.sigmoid, sg.init.normal(3.0)), optim.SGD(0.1)),
+        [lambda: classifier(deep(1, sg.sigmoid), optim.SGD(0.1))],
     ),
     "a rate that diverges": (
         "rate too high",
@@ -327,7 +327,7 @@ def test_dead_units_are_counted() -> None:
     )
     x = digits()["x"][:64]
     params = classifier(low_biases, optim.SGD(0.0)).init(0)
-    order = np.random.default_rng([0, 0]).permutation(64)
+    order = np.random.default_rng([0, 0, 3]).permutation(64)
     for step in range(2):
         h = np.maximum(x[order[32 * step : 32 * step + 32]] @ params["low.W"] + params["low.b"], 0)
         assert flow["low"].dead[step] == pytest.approx(np.mean(~(h > 0).any(axis=0)))

@@ -18,12 +18,12 @@ train = sg.train
 def by_hand(
     model: sg.Model, data: dict[str, Any], epochs: int, size: int, seed: int, random: bool
 ) -> tuple[dict[str, Any], dict[str, Any], list[float]]:
-    """The documented order: permutations of [seed, epoch], draws of [seed, step, 1]."""
+    """The documented order: permutations of [seed, epoch, 3], draws of [seed, step, 1]."""
     params = model.init(seed)
     state = model.init_optimizer(params)
     n, step, means = len(data["y"]), 0, []
     for epoch in range(epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(n)
+        order = np.random.default_rng([seed, epoch, 3]).permutation(n)
         total = 0.0
         for start in range(0, n, size):
             rows = order[start : start + size]

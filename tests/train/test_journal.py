@@ -61,7 +61,8 @@ def test_a_gradient_that_is_not_finite_where_the_loss_still_is() -> None:
     model = sg.compile(root.mean() + 0 * w, optimizer=sg.optim.SGD(0.1))
     params = model.init()
     with pytest.raises(
-        sg.NonFiniteError, match="step 1, batch 1 of epoch 1: a parameter's new value is not finite"
+        sg.NonFiniteError,
+        match="step 1, batch 1 of epoch 1: a new value of what is trained is not finite",
     ):
         train.fit(model, [{"x": np.ones(2)}] * 3, epochs=1, params=params)
     assert float(params["w"]) == 1.0
