@@ -311,7 +311,8 @@ def reduction_of_reduction(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
         second = tuple([left[axis] for axis in second])
     elif not keepdims and not set(first) <= set(second):
         return None
-    return rebuild_with(node, x, tuple(sorted({*first, *second})), keepdims)
+    attrs = {**inner.attrs, **node.attrs, "axis": tuple(sorted({*first, *second}))}
+    return make(node.op, (x,), attrs)
 
 
 @rule(
