@@ -48,9 +48,9 @@ class Extremum(Reduction):
     leaves all others as they are, -inf or inf.
     """
 
-    def aval(self, x: Aval, *, axis: Axes, keepdims: bool, of_nothing: bool = False) -> Aval:
+    def aval(self, x: Aval, *, axis: Axes, keepdims: bool, **attrs: Any) -> Aval:
         out = super().aval(x, axis=axis, keepdims=keepdims)
-        if not of_nothing:
+        if not attrs.get("of_nothing"):
             require_elements(x, axis, out.shape)
         return out
 
