@@ -3,6 +3,8 @@
 Two polynomials serve them all, with one change-over at 3/4: erf(x) / x - 1 in x^2 near 0, and
 x erfcx(x) - 1/2 in a variable that folds [0.72, inf) onto an interval. In both a small correction
 is added to an exact leading part, so that the polynomial's rounding hardly shows in the sum.
+A third gives Mills' ratio for all z >= 0: gelu, its slope and the tails of ndtr are made of it and
+of e^(-z^2/2), and need no change-over. float32 has polynomials of its own, of half the degree.
 The coefficients interpolate 50-digit values at Chebyshev points. See ``kernels`` for the contract.
 """
 
@@ -41,7 +43,8 @@ ERFCX_FAR_SINGLE = (
     -0.2161143602240681, 0.22845315201443497, -0.017621873698570874,
 )  # fmt: skip
 
-# (1 + z) e^(z^2/2) Phi(-z) - 1/2 on [0, 39], in powers of (z - 3.5) / (z + 3.5), highest first
+# (1 + z) e^(z^2/2) Phi(-z) - 1/2, in powers of (z - 3.5) / (z + 3.5), highest first: on [0, 39],
+# and on [0, 14.5] for float32, in which e^(-z^2/2) is 0 beyond
 MILLS = (
     -1.6954872377310928e-10, 2.194566585497553e-10, 3.3418581340556145e-09, 3.1523345637567583e-09,
     -1.6418703580879804e-08, -3.675872360577738e-08, 2.5633791037237738e-08, 1.8771575501600362e-07,
