@@ -28,7 +28,7 @@ from symgrad.ir.imports import bound_names
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.ir.op import OPS, Op
 from symgrad.ir.size import Dim, symbols_in
-from symgrad.ops.index import Within
+from symgrad.ops.labels import Within
 from symgrad.plan.program import Entry, Program
 from symgrad.plan.scalars import is_number
 

@@ -8,7 +8,7 @@ from symgrad.errors import CompileError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr
 from symgrad.ir.size import Dim, dim, symbols_in
-from symgrad.ops.index import Within
+from symgrad.ops.labels import Within
 from symgrad.ops.loop import trips
 from symgrad.plan.program import Entry
 
@@ -86,13 +86,16 @@ class Signature:
     def _labels(self, bounds: dict[Expr, Within]) -> dict[Expr, Within]:
         """Check labels; what is given back needs sizes that are not known yet."""
         later = {}
-        for x, (size, mark) in bounds.items():
+        for x, (size, mark, lengths) in bounds.items():
             if not symbols_in(size) <= self.bound:
                 later[x] = bounds[x]
                 continue
             name = self.context.leaf_names[x]
             self.context.use("_within")
             looked_at = name if mark is None else f"np.where({name} == {mark}, 0, {name})"
+            if lengths is not None:
+                inside = f"np.arange({name}.shape[1]) < {self.context.leaf_names[lengths]}[:, None]"
+                looked_at = f"np.where({inside}, {name}, 0)"
             self.lines.append(f"_within({quoted(str(x.attrs['name']))}, {looked_at}, {size})")
         return later
 

@@ -30,8 +30,8 @@ def ctc(
     logits : Expr
         (B, T, C): unnormalised log-probabilities of classes and blank at each step.
     labels : array_like
-        (B, L) integers 0 <= label < C other than `blank`. What is beyond the length of a row may
-        be any integer.
+        (B, L) integers 0 <= label < C other than `blank`, checked at each call if they are an
+        input. What is beyond the length of a row may be any integer.
     logit_lengths : array_like, optional
         (B,) integers: how many steps each row has; T if None.
     label_lengths : array_like, optional
@@ -65,6 +65,8 @@ def ctc(
         raise sg.ShapeError(f"ctc: expected logits of shape (B, T, C); got {text(z.shape)}")
     batch, steps, classes = z.shape
     blank = _class(blank, classes)
+    if isinstance(classes, int) and not isinstance(label_lengths, sg.Expr):
+        _require_classes(labels, label_lengths, classes)
     labels = sg.as_expr(labels)
     if labels.ndim != 2:
         raise sg.ShapeError(f"ctc: expected labels of shape (B, L); got {text(labels.shape)}")
@@ -110,6 +112,17 @@ def ctc(
     last = 2 * label_lengths
     ends = sg.equal(position, last) | sg.equal(position, last - 1)
     return -sg.logsumexp(sg.where(ends, alpha, -np.inf), axis=1)
+
+
+def _require_classes(labels: Any, lengths: Any, classes: int) -> None:
+    """Refuse labels given as an array that are no classes; an input is checked by the call."""
+    if isinstance(labels, sg.Expr) or np.asarray(labels).dtype.kind not in "iu":
+        return
+    given = np.atleast_2d(labels)
+    inside = True if lengths is None else np.arange(given.shape[1]) < np.reshape(lengths, (-1, 1))
+    bad = given[inside & ((given < 0) | (given >= classes))]
+    if bad.size:
+        raise sg.DeclarationError(f"ctc: expected 0 <= label < {classes}; got {bad[0]}")
 
 
 def _class(blank: Any, classes: Any) -> int:

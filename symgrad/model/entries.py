@@ -205,7 +205,7 @@ class Entries:
             arguments,
             self._document(document, data, random, self._returned(name)),
             returns,
-            {x: b for x, b in self.bounds.items() if x in set(data)},
+            {x: b for x, b in self.bounds.items() if b.inputs(x) <= set(data)},
             self.debug == "nan",
             writes=name == "step",
         )
@@ -224,9 +224,10 @@ class Entries:
         for x in data:
             checked = ""
             if x in self.bounds:
-                size, mark = self.bounds[x]
+                size, mark, lengths = self.bounds[x]
                 checked = f", checked: 0 <= {shown(x)} < {size}"
                 checked += f", or {mark}" if mark is not None else ""
+                checked += f", or beyond {shown(lengths)}" if lengths is not None else ""
             lines.append(f"{shown(x).ljust(width)}  {x.aval}{checked}")
         if random:
             lines.append(f"{'rng'.ljust(width)}  numpy.random.Generator: one key is taken from it")

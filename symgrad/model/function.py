@@ -27,7 +27,9 @@ from symgrad.model.artefact import Artefact
 from symgrad.model.bodies import refuse_escaped
 from symgrad.model.passes import Job, PassRow, run
 from symgrad.model.runtime import declared_at, explained, load
-from symgrad.ops.index import Within, index_bounds, label_bound
+from symgrad.ops.index import index_bounds
+from symgrad.ops.labels import Within
+from symgrad.ops.labels import label_bounds as bounds_of
 from symgrad.ops.leaf import INPUT, SLOT
 from symgrad.ops.random import draws
 from symgrad.ops.sparse import SparseExpr
@@ -100,12 +102,11 @@ def label_bounds(graph: Graph, inputs: Sequence[Expr]) -> dict[Expr, Within]:
         if "index" not in node.attrs:
             continue
         for index, size in index_bounds(node):
-            x, within = label_bound(index, size)
-            if x not in known or x.op is not INPUT:
-                continue
-            stricter = x in found and within.mark is None and found[x].mark is not None
-            if x not in found or stricter:
-                found[x] = within
+            for x, within in bounds_of(index, size):
+                if x.op is not INPUT or not within.inputs(x) <= known:
+                    continue
+                if x not in found or (within.everywhere and not found[x].everywhere):
+                    found[x] = within
     return found
 
 

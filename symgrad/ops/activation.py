@@ -13,7 +13,7 @@ from symgrad.ir.op import Example, function
 from symgrad.ops import kernels, special_kernels
 from symgrad.ops.elementwise import elementwise, floating
 from symgrad.ops.exponential import exp
-from symgrad.ops.slopes import sigmoid_slope
+from symgrad.ops.slopes import gelu_slope, sigmoid_slope
 
 
 def _examples(build: Any, reference: Any, **kwargs: Any) -> tuple[Example, ...]:
@@ -158,13 +158,9 @@ def erfc(x: Any) -> Any:
     """1 - erf(x), accurate where erf is near 1."""
 
 
-def _normal_density(x: Expr) -> Expr:
-    return exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))
-
-
 @elementwise(
     formula="x * (1 + erf(x / sqrt(2))) / 2",
-    partials=lambda out, x: (0.5 * erfc(x * -math.sqrt(0.5)) + x * _normal_density(x),),
+    partials=lambda out, x: (gelu_slope(x),),
     numpy="gelu({0})",
     latex=r"\operatorname{{gelu}}\left({0}\right)",
     dtype=floating,

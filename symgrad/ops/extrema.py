@@ -15,7 +15,7 @@ from symgrad.ir.dtypes import extreme
 from symgrad.ir.lifted import Lifted
 from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.op import FUNCTIONS, function, register
-from symgrad.ir.size import Size
+from symgrad.ir.size import Size, lower_bound
 from symgrad.ops.axes import Axes, count, reduced_axes
 from symgrad.ops.cast import astype
 from symgrad.ops.comparison import equal
@@ -38,16 +38,28 @@ from symgrad.ops.shape import (
     transpose,
 )
 
-__all__ = ["require_elements"]
+__all__ = ["may_be_empty", "require_elements"]
 
 
 class Extremum(Reduction):
-    """Maximum or minimum; elements that tie share the derivative."""
+    """Maximum or minimum; elements that tie share the derivative.
+
+    With the attribute `of_nothing` an axis may turn out to be empty at the call: then it is what
+    leaves all others as they are, -inf or inf.
+    """
 
     def aval(self, x: Aval, *, axis: Axes, keepdims: bool, **attrs: Any) -> Aval:
         out = super().aval(x, axis=axis, keepdims=keepdims)
-        require_elements(x, axis, out.shape)
+        if not attrs.get("of_nothing"):
+            require_elements(x, axis, out.shape)
         return out
+
+    def options(self, node: Expr) -> dict[str, Any]:
+        options = super().options(node)
+        if node.attrs.get("of_nothing"):
+            start = extreme(node.dtype, self.name == "max")
+            options["initial"] = str(start).replace("inf", "np.inf")
+        return options
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         chosen, ties = _ties(node)
@@ -83,6 +95,11 @@ def _first(chosen: Expr, axes: Axes) -> Expr:
     return transpose(first, inverse_permutation(others + axes))
 
 
+def may_be_empty(x: Expr, axes: Axes) -> bool:
+    """Whether the sizes of axes allow that there is no element, known at the call alone."""
+    return builtins.any([(lower_bound(x.shape[a]) or 0) < 1 for a in axes])
+
+
 def require_elements(x: Aval, axes: Axes, result: tuple[Size, ...]) -> None:
     """Like NumPy: an empty axis has no extremum, unless nothing is asked for."""
     empty = [a for a in axes if isinstance(x.shape[a], int) and x.shape[a] == 0]
@@ -112,7 +129,8 @@ def _extremum(op: str, a: Any, axis: Any, keepdims: bool, initial: Any, where: A
     if builtins.any([isinstance(x.shape[a], int) and x.shape[a] == 0 for a in axes]):
         shape = [1 if i in axes else s for i, s in enumerate(x.shape) if keepdims or i not in axes]
         return broadcast_to(start, tuple(shape))
-    found = reduction(op, x, axes, keepdims)
+    unsure = {"of_nothing": True} if may_be_empty(x, axes) else {}
+    found = reduction(op, x, axes, keepdims, **unsure)
     return maximum(found, start) if op == "max" else minimum(found, start)
 
 

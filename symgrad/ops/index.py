@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -34,13 +34,11 @@ from symgrad.ops.shape import (
 )
 
 __all__ = [
-    "Within",
     "along_axis",
     "batched_index",
     "getitem",
     "index_arrays",
     "index_bounds",
-    "label_bound",
     "node_subscript",
     "provably_unique",
     "take",
@@ -67,24 +65,6 @@ def index_bounds(node: Expr) -> list[tuple[Expr, Size]]:
         for entry, size in zip(indexed, x.shape, strict=True)
         if entry[0] == "array"
     ]
-
-
-class Within(NamedTuple):
-    """What an index that arrives with a call must satisfy: 0 <= i < size, or to be the mark."""
-
-    size: Size
-    mark: int | None = None
-
-
-def label_bound(index: Expr, size: Size) -> tuple[Expr, Within]:
-    """What is indexed with, and its bounds: behind ``where(y != mark, y, 0)`` it is y."""
-    if index.op.name == "where":
-        condition, y, other = index.args
-        if condition.op.name == "not_equal" and condition.args[0] is y and other.op is LITERAL:
-            mark = condition.args[1]
-            if mark.op is LITERAL and mark.ndim == 0:
-                return y, Within(size, int(mark.attrs["value"].array))
-    return index, Within(size)
 
 
 def provably_unique(node: Expr) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 __all__ = [
     "as_floating",
     "as_floats",
+    "blocks",
     "coshm1",
     "deliver",
     "exp_below",
@@ -28,6 +29,7 @@ __all__ = [
     "logistic_loss",
     "logistic_residual",
     "power_series",
+    "room",
     "sigmoid",
     "silu",
     "softplus",
@@ -53,6 +55,19 @@ def deliver(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
         return y[()]
     np.copyto(out, y, casting="same_kind")
     return out
+
+
+def room(x: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """Give memory for as many results as x has numbers: out, if it can be filled in blocks."""
+    if out is None or not out.flags.c_contiguous or (out.shape, out.dtype) != (x.shape, x.dtype):
+        return np.empty(x.shape, x.dtype)
+    return out
+
+
+def blocks(*arrays: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+    """Give 16384 numbers of each array at a time, so that what is made of them stays in cache."""
+    flat = [array.reshape(-1) for array in arrays]
+    return [tuple([a[i : i + 16384] for a in flat]) for i in range(0, flat[0].size, 16384)]
 
 
 def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ here, with a derivative made of these again, so that all orders are accurate.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,19 @@ import numpy as np
 from symgrad.ir.node import Expr, literal
 from symgrad.ir.op import FUNCTIONS, Example
 from symgrad.ops import slope_kernels as kernels
+from symgrad.ops import special_kernels
 from symgrad.ops.elementwise import elementwise
+from symgrad.ops.special_ufunc import scipy_function
 
-__all__ = ["direction", "one_minus_square", "share", "share2", "sigmoid_slope", "tanh_slope"]
+__all__ = [
+    "direction",
+    "gelu_slope",
+    "one_minus_square",
+    "share",
+    "share2",
+    "sigmoid_slope",
+    "tanh_slope",
+]
 
 _PAIRS = (((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)))
 
@@ -55,6 +66,28 @@ def tanh_slope(x: Any) -> Any:
 )
 def sigmoid_slope(x: Any) -> Any:
     """s(x) s(-x), the density of the logistic distribution, whose own slope is odd and exact."""
+
+
+def _gelu_curvature(out: Expr, x: Expr) -> tuple[Expr]:
+    square = x * x
+    return ((2 - square) * (FUNCTIONS["exp"](-0.5 * square) * (1 / math.sqrt(2 * math.pi))),)
+
+
+@elementwise(
+    formula="(1 + erf(x / sqrt(2))) / 2 + x * exp(-x**2 / 2) / sqrt(2*pi)",
+    partials=_gelu_curvature,
+    numpy="gelu_slope({0})",
+    latex=r"\operatorname{{gelu}}'\left({0}\right)",
+    kernels=(special_kernels.gelu_slope,),
+    cost=50,
+    name="gelu_slope",
+    examples=_examples(
+        lambda x: gelu_slope(x),
+        lambda x: scipy_function("ndtr")(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+    ),
+)
+def gelu_slope(x: Any) -> Any:
+    """Phi(x) + x Phi'(x), which tends to 0 and 1: its own slope is (2 - x^2) Phi'(x)."""
 
 
 @elementwise(

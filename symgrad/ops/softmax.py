@@ -15,7 +15,8 @@ from symgrad.ops.comparison import equal, isfinite
 from symgrad.ops.creation import full
 from symgrad.ops.elementwise import floating
 from symgrad.ops.exponential import exp, expm1, log, log1p
-from symgrad.ops.reduce import Reduction, keep
+from symgrad.ops.extrema import may_be_empty
+from symgrad.ops.reduce import Reduction, keep, reduction
 from symgrad.ops.selection import where
 from symgrad.ops.shape import squeeze
 
@@ -29,7 +30,8 @@ class _Parts:
     """
 
     def __init__(self, x: Expr, axes: Axes, *, finite: bool) -> None:
-        largest = x.max(axis=axes, keepdims=True)
+        unsure = {"of_nothing": True} if may_be_empty(x, axes) else {}
+        largest = reduction("max", x, axes, True, **unsure)
         # where all is -inf, or something inf, -inf less itself would be NaN
         self.shift = where(isfinite(largest), largest, 0) if finite else largest
         self.shifted = x - self.shift

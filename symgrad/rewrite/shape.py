@@ -36,6 +36,8 @@ from symgrad.rewrite.scalars import conform
 _REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "logsumexp", "logmeanexp")
 _ORDERLY = ("reshape", "expand_dims", "squeeze")
 _VIEWS = (*_ORDERLY, "transpose", "broadcast_to", "getitem")
+#: views whose elements do not lie in order, so that to reshape them copies
+_SCATTERED = ("transpose", "broadcast_to", "getitem")
 #: what may hold one number many times
 _SPREAD = frozenset({"broadcast_to", "full", "zeros", "ones", "literal"})
 
@@ -88,13 +90,15 @@ def transpose_of_transpose(x: Expr, a: Any, b: Any) -> Expr:
     ),
 )
 def view_of_view(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
-    """Two reshapes, expansions or squeezes -> one, or none."""
+    """Two reshapes, expansions or squeezes -> one, or none; but no second copy beside a first."""
     inner = node.args[0]
     outer_name, inner_name = node.op.name, inner.op.name
     if outer_name not in _ORDERLY or inner_name not in _ORDERLY or run.opaque(inner):
         return None
     if x.shape == node.shape:
         return x
+    if inner_name == "reshape" and x.op.name in _SCATTERED and run.uses(inner) > 1:
+        return None  # the inner one copies, the outer is a view of the copy
     if outer_name == "reshape":
         return reshape(x, node.shape)
     if outer_name == "expand_dims" and inner_name == "expand_dims":
@@ -311,7 +315,8 @@ def reduction_of_reduction(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
         second = tuple([left[axis] for axis in second])
     elif not keepdims and not set(first) <= set(second):
         return None
-    return rebuild_with(node, x, tuple(sorted({*first, *second})), keepdims)
+    attrs = {**inner.attrs, **node.attrs, "axis": tuple(sorted({*first, *second}))}
+    return make(node.op, (x,), attrs)
 
 
 @rule(

@@ -125,6 +125,11 @@ def _gelu(x: Any) -> Any:
     return x * _erfc(-x / mp.sqrt(2)) / 2
 
 
+def _gelu_slope(x: Any) -> Any:
+    density = mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi) if abs(x) < 10**8 else 0
+    return _erfc(-x / mp.sqrt(2)) / 2 + x * density
+
+
 def _gelu_tanh(x: Any) -> Any:
     # the constant is the double in the formula, not the fraction that it stands for
     inner = mp.sqrt(2 / mp.pi) * (x + mpf(44715) / 1000000 * x**3)
@@ -180,6 +185,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "erf": _erf,
     "erfc": _erfc,
     "gelu": _gelu,
+    "gelu_slope": _gelu_slope,
     "gelu_tanh": _gelu_tanh,
     "absolute": abs,
     "abs": abs,

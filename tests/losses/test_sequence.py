@@ -139,6 +139,24 @@ def test_a_saved_model_trains_alike(tmp_path: Any) -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
+def test_labels_are_checked_at_each_call() -> None:
+    z, n = sg.input("z", ("B", "T", 3)), sg.input("n", ("B",), dtype="int32")
+    y = sg.input("y", ("B", "L"), dtype="int32")
+    data = np.ones((2, 4, 3))
+    f = sg.function([z, y], ctc(z, y))
+    for bad in (3, -1):
+        with pytest.raises(
+            sg.CompileError, match=rf"y: expected 0 <= y < 3; got {bad} at \(1, 0\)"
+        ):
+            f(data, [[1, 2], [bad, 2]])
+    g = sg.function([z, y, n], ctc(z, y, label_lengths=n))
+    assert np.isfinite(g(data, [[1, 2], [1, -7]], [2, 1])).all()
+    with pytest.raises(sg.CompileError, match="expected 0 <= y < 3; got -7"):
+        g(data, [[1, 2], [1, -7]], [2, 2])
+    model = sg.compile(sg.losses.mean(ctc(z @ sg.param("W", (3, 5)), y, label_lengths=n)))
+    assert "checked: 0 <= y < 5, or beyond n" in model.source
+
+
 def test_what_does_not_fit_is_refused() -> None:
     z, y = sg.input("z", ("B", "T", 3)), sg.input("y", ("B", "L"), dtype="int64")
     with pytest.raises(sg.ShapeError, match=r"expected logits of shape \(B, T, C\)"):
@@ -149,6 +167,8 @@ def test_what_does_not_fit_is_refused() -> None:
         ctc(z, y, label_lengths=sg.input("n", ("B", 1), dtype="int64"))
     with pytest.raises(sg.DTypeError, match="expected labels to be integers"):
         ctc(z, sg.input("y", ("B", "L")))
+    with pytest.raises(sg.DeclarationError, match="expected 0 <= label < 3; got -1"):
+        ctc(sg.input("z", (2, 4, 3)), [[1, 2], [-1, 1]])
     for blank in (3, -1, True, 0.0):
         with pytest.raises(sg.DeclarationError, match="expected 0 <= blank < 3"):
             ctc(z, y, blank=blank)  # type: ignore[arg-type]

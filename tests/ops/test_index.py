@@ -16,8 +16,9 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import Expr, as_expr, identity, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ir.size import as_shape, dim
-from symgrad.ops.index import Within, index_bounds, label_bound, provably_unique
+from symgrad.ops.index import index_bounds, provably_unique
 from symgrad.ops.interpret import evaluate
+from symgrad.ops.labels import Within, label_bounds
 from symgrad.ops.leaf import INPUT
 
 assert symgrad.ops.FAMILIES
@@ -347,10 +348,28 @@ def test_provably_unique() -> None:
 def test_a_label_bound_sees_through_a_mark_that_is_replaced() -> None:
     i, j = leaf("i", ("B",), "int64"), leaf("j", ("B",), "int64")
     where = FUNCTIONS["where"]
-    assert label_bound(i, 7) == (i, Within(7))
-    assert label_bound(where(i != -1, i, 0), 7) == (i, Within(7, -1))
+    assert label_bounds(i, 7) == [(i, Within(7))]
+    assert label_bounds(where(i != -1, i, 0), 7) == [(i, Within(7, -1))]
     for other in (where(j != -1, i, 0), where(i != j, i, 0), where(i != -1, i, j)):
-        assert label_bound(other, 7) == (other, Within(7))
+        assert label_bounds(other, 7) == [(other, Within(7))]
+
+
+def test_label_bounds_see_through_what_rearranges_and_beyond_lengths() -> None:
+    i, n = leaf("i", ("B", "T"), "int32"), leaf("n", ("B",), "int32")
+    j = leaf("j", ("B", "T"), "int64")
+    where, stack = FUNCTIONS["where"], FUNCTIONS["stack"]
+    both = stack([i.astype("int64"), j, i.astype("int64")], axis=1).reshape((-1,))
+    assert label_bounds(both, 7) == [(i, Within(7)), (j, Within(7))]
+    steps = FUNCTIONS["arange"](i.shape[1])
+    for column in (n[:, None], n.astype("int64")[:, None], n.reshape((-1, 1))):
+        inside = where(steps < column, i, 0)
+        known = column.op.name != "reshape"
+        expected = (i, Within(7, lengths=n)) if known else (inside, Within(7))
+        assert label_bounds(inside, 7) == [expected]
+    for other in (where(steps <= n[:, None], i, 0), where(steps < n[:, None], i, j), i + 1):
+        assert label_bounds(other, 7) == [(other, Within(7))]
+    y = i.astype("float64").astype("int64")
+    assert label_bounds(y, 7) == [(y, Within(7))]
 
 
 def test_index_bounds_name_the_axis_that_each_array_must_lie_in() -> None:

@@ -64,6 +64,7 @@ CASES = {
     "erfc": Case(erfc, (2, 0, 1), (-7, 27.4), (2, 4)),
     "erfcx": Case(erfcx, (INF, 0, 1), (-26.6, 60), (3, 4)),
     "gelu": Case(lambda x: x * erfc(-x / mp.sqrt(2)) / 2, (0, INF, 0), (-39, 20), (4, 4)),
+    "ndtr": Case(lambda x: erfc(-x / mp.sqrt(2)) / 2, (0, 1, 0.5), (-39, 9), (4, 4)),
     "sigmoid": Case(lambda x: 1 / (1 + mp.exp(-x)), (0, 1, 0.5), (-750, 40), (3, 3)),
     "softplus": Case(lambda x: mp.log1p(mp.exp(x)), (0, INF, np.log(2)), (-750, 40), (2, 4)),
     "log_sigmoid": Case(lambda x: -mp.log1p(mp.exp(-x)), (-INF, 0, -np.log(2)), (-40, 750), (2, 4)),
@@ -261,7 +262,7 @@ def test_scalars_and_integers(name: str) -> None:
 @pytest.mark.parametrize("module", [kernels, special_kernels])
 def test_sources_stand_alone(module: object) -> None:
     """What a kernel names is NumPy, a builtin, or something that can be copied with it."""
-    shared = {"as_floating", "deliver"}
+    shared = {"as_floating", "blocks", "deliver", "room"}
     own = {n for n, v in vars(module).items() if inspect.isfunction(v) or isinstance(v, tuple)}
     for node in ast.parse(inspect.getsource(module)).body:  # type: ignore[arg-type]
         if isinstance(node, ast.FunctionDef):
@@ -272,5 +273,5 @@ def test_sources_stand_alone(module: object) -> None:
             }
             stored |= {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
             loaded = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - stored
-            assert loaded <= own | shared | {"np", "tuple", "float", "list"}, node.name
+            assert loaded <= own | shared | {"np", "tuple", "float", "list", "range"}, node.name
             assert ast.get_docstring(node) and "\n" not in ast.get_docstring(node, clean=False)

@@ -124,6 +124,27 @@ def test_values_of_empty_axes() -> None:
         np.testing.assert_array_equal(value(FUNCTIONS[name](x, axis=1), [x], [empty]), [want, want])
 
 
+@pytest.mark.parametrize("shape", [(2, 0), (0, 2), (0, 0)])
+def test_a_symbolic_axis_may_turn_out_to_be_empty(shape: tuple[int, int]) -> None:
+    x = leaf((dim("B"), dim("T")), "float64")
+    empty, rows = np.zeros(shape), shape[0]
+    for name, want in [
+        ("softmax", empty),
+        ("log_softmax", empty),
+        ("logsumexp", np.full(rows, -inf)),
+    ]:
+        y = FUNCTIONS[name](x, axis=1)
+        (slope,) = cotangents([y], [sg.ones(y.shape)], [x])
+        got, grad = evaluate([y, slope], {x: empty})
+        np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(grad, empty)
+    for name in ("max", "min"):
+        got = value(FUNCTIONS[name](x, axis=0, initial=1.5), [x], [empty])
+        assert got.tolist() == [1.5] * shape[1] if rows == 0 else got.shape == (0,)
+    with pytest.raises(ValueError, match="zero-size array"):
+        value(sg.max(x), [x], [empty])
+
+
 @pytest.mark.parametrize("ddof", ["1", None, nan])
 def test_ddof_is_a_number(ddof: Any) -> None:
     with pytest.raises(DeclarationError, match="ddof must be a number"):

@@ -63,6 +63,18 @@ def test_an_elementwise_result_used_elsewhere_is_not_computed_twice(leaf: Any) -
     assert simplified(h[1]) is tanh(x[1])
 
 
+def test_a_copy_used_elsewhere_is_not_made_twice(leaf: Any) -> None:
+    x = leaf("x", ("B", 3, 4))
+    copy = reshape(transpose(x, (1, 0, 2)), (3 * dim("B"), 4))
+    flat = reshape(copy, (-1,))
+    assert simplified(flat) is reshape(transpose(x, (1, 0, 2)), (-1,))
+    [a, b], _, _ = rewrite_exprs([copy, flat], ["shape"])
+    assert a is copy and b is flat
+    rows = reshape(x, (3 * dim("B"), 4))  # no copy: a view of each is as good
+    [a, b], _, _ = rewrite_exprs([rows, reshape(rows, (-1,))], ["shape"])
+    assert b is reshape(x, (-1,))
+
+
 def test_a_gather_that_may_grow_stays_outside(leaf: Any) -> None:
     x, i = leaf("x", (3,)), leaf("i", (1000,), "int64")
     assert simplified(exp(x)[i]) is exp(x)[i]

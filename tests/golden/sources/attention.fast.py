@@ -244,7 +244,7 @@ def predict(params, x):
         out=b2
     )
     t_3 /= 2.8284271247461903
-    largest = t_3.max(axis=3, keepdims=True, out=b3)
+    largest = t_3.max(axis=3, keepdims=True, initial=-np.inf, out=b3)
     t_3 -= largest
     np.exp(t_3, out=t_3)
     total = t_3.sum(axis=3, keepdims=True, out=b3)
@@ -278,7 +278,7 @@ def evaluate(params, x):
         out=b2
     )
     t_3 /= 2.8284271247461903
-    largest = t_3.max(axis=3, keepdims=True, out=b3)
+    largest = t_3.max(axis=3, keepdims=True, initial=-np.inf, out=b3)
     t_3 -= largest
     np.exp(t_3, out=t_3)
     total = t_3.sum(axis=3, keepdims=True, out=b3)
@@ -315,7 +315,7 @@ def forward(params, x):
         out=b0
     )
     t_3 /= 2.8284271247461903
-    largest = t_3.max(axis=3, keepdims=True, out=b1)
+    largest = t_3.max(axis=3, keepdims=True, initial=-np.inf, out=b1)
     t_3 -= largest
     np.exp(t_3, out=t_3)
     total = t_3.sum(axis=3, keepdims=True, out=b1)
@@ -390,7 +390,7 @@ def value_and_grad(params, x):
     t_4 = t_3.reshape(B, T, 2, 8)
     d_scores = np.matmul(t_2, t_4.transpose(0, 2, 3, 1), out=b2)
     d_scores /= 2.8284271247461903
-    d_scores_max = d_scores.max(axis=3, keepdims=True, out=b3)
+    d_scores_max = d_scores.max(axis=3, keepdims=True, initial=-np.inf, out=b3)
     d_scores -= d_scores_max
     np.exp(d_scores, out=d_scores)
     d_scores_sum = d_scores.sum(axis=3, keepdims=True, out=b3)

@@ -162,7 +162,7 @@ def predict(params, x):
         @ (x_reshape @ attention_K.reshape(16, 16)).reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
     )
     t /= 2.8284271247461903
-    exps = np.exp(t - t.max(axis=3, keepdims=True))
+    exps = np.exp(t - t.max(axis=3, keepdims=True, initial=-np.inf))
     t_2 = (
         exps / exps.sum(axis=3, keepdims=True)
         @ (x_reshape @ attention_V.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
@@ -189,7 +189,7 @@ def evaluate(params, x):
         @ (x_reshape @ attention_K.reshape(16, 16)).reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
     )
     t /= 2.8284271247461903
-    exps = np.exp(t - t.max(axis=3, keepdims=True))
+    exps = np.exp(t - t.max(axis=3, keepdims=True, initial=-np.inf))
     t_2 = (
         exps / exps.sum(axis=3, keepdims=True)
         @ (x_reshape @ attention_V.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
@@ -222,7 +222,7 @@ def forward(params, x):
         t.reshape(B, T, 2, 8).swapaxes(1, 2) @ t_2.reshape(B, T, 2, 8).transpose(0, 2, 3, 1)
         / 2.8284271247461903
     )
-    exps = np.exp(t_3 - t_3.max(axis=3, keepdims=True))
+    exps = np.exp(t_3 - t_3.max(axis=3, keepdims=True, initial=-np.inf))
     exps /= exps.sum(axis=3, keepdims=True)
     t_4 = x_reshape @ attention_V.reshape(16, 16)
     t_5 = exps @ t_4.reshape(B, T, 2, 8).swapaxes(1, 2)
@@ -280,7 +280,7 @@ def value_and_grad(params, x):
     t = (x_reshape @ attention_Q.reshape(16, 16)).reshape(B, T, 2, 8).swapaxes(1, 2)
     t_2 = (x_reshape @ attention_K.reshape(16, 16)).reshape(B, T, 2, 8)
     t_3 = t @ t_2.transpose(0, 2, 3, 1) / 2.8284271247461903
-    exps = np.exp(t_3 - t_3.max(axis=3, keepdims=True))
+    exps = np.exp(t_3 - t_3.max(axis=3, keepdims=True, initial=-np.inf))
     exps /= exps.sum(axis=3, keepdims=True)
     t_4 = (x_reshape @ attention_V.reshape(16, 16)).reshape(B, T, 2, 8)
     t_5 = exps @ t_4.swapaxes(1, 2)
