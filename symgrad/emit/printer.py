@@ -192,6 +192,8 @@ class Printer:
             code = typed(node)
         elif node in self.program.materialised:
             code = Code(self.namer.name(node))
+        elif node in self.context.leaf_names:  # one that is written, and never read
+            code = Code(self.context.leaf_names[node])
         else:
             code = self.expression(node)
         self.codes[node] = code
