@@ -406,7 +406,7 @@ class Printer:
         self.line(f"_finite({name}, {label!r}, {where!r})", indent=indent)
 
     def loop(self, loop: Loop) -> None:
-        saved = dict(self.codes)
+        saved, buffers = dict(self.codes), dict(self.buffers)
         names, columns = [], []
         for column in loop.columns:
             columns.append(self._column(column))
@@ -427,7 +427,8 @@ class Printer:
             else:
                 leaf, node = self.code(statement.leaf), self.code(statement.node)
                 self.line(f"{leaf.text}[...] = {node.text}", indent=2)
-        self.codes = saved
+        # after it, what stood for one of several stands for itself again
+        self.codes, self.buffers = saved, buffers
         self.looping = False
         self.namer.taken.difference_update(names)  # the next loop may call its own the same
 

@@ -84,7 +84,8 @@ def unique_names(leaves: Sequence[Expr]) -> None:
             raise DeclarationError(
                 f"two leaves are named {name!r}: the {other.op.name} declared at "
                 f"{other.location or 'an unknown place'} and the {leaf.op.name} declared at "
-                f"{leaf.location or 'an unknown place'}; names are unique in what is compiled"
+                f"{leaf.location or 'an unknown place'}; names are unique in what is compiled. "
+                "Declare them in scopes of their own: with sg.scope(...), or name=... of a layer"
             )
 
 

@@ -81,6 +81,8 @@ class Model(Declared):
                 raise CompileError(f"init: no parameter has the size {name!r}; sizes are {known}")
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
                 raise ShapeError(f"init: the size {name!r} must be an integer >= 0; got {value!r}")
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise CompileError(f"init: seed must be an integer >= 0; got {seed!r}")
         return self._call("init", seed, **dims)  # type: ignore[no-any-return]
 
     def predict(self, params: Params, /, **data: Any) -> Any:
@@ -140,6 +142,8 @@ class Model(Declared):
     def init_optimizer(self, params: Params) -> Params:
         """The optimiser's first state."""
         self._require("init_optimizer")
+        self._require_dict("init_optimizer", "params", params)
+        self.check_params(params)
         return self._call("init_optimizer", params)  # type: ignore[no-any-return]
 
     def step(self, params: Params, opt_state: Params, /, **data: Any) -> Any:
@@ -170,7 +174,14 @@ class Model(Declared):
         (1.0, 1.5)
         """
         self._require("step")
+        self._require_dict("step", "opt_state", opt_state)
         return self._run("step", params, data, opt_state)
+
+    def _require_dict(self, entry: str, what: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise CompileError(
+                f"{entry}: {what} must be a dict of arrays; got {type(value).__name__}"
+            )
 
     def check_params(self, params: Params) -> None:
         """Raise unless `params` has every parameter and state, of the right shape, and no other.
@@ -229,10 +240,7 @@ class Model(Declared):
     def _run(self, entry: str, params: Params, data: dict[str, Any], *more: Any) -> Any:
         function = self._functions.get(entry) or self._function(entry)
         rng = data.pop("rng", None)
-        if not isinstance(params, dict):
-            raise CompileError(
-                f"{entry}: params must be a dict of arrays; got {type(params).__name__}"
-            )
+        self._require_dict(entry, "params", params)
         args = self._bind(entry, data)
         try:
             if entry in self._made.random:

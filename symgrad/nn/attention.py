@@ -94,6 +94,22 @@ def attention(
     return mixed if sighted is None else sg.where(sighted, mixed, 0)
 
 
+def _require_mask(mask: sg.Expr, queries: Any, keys: Any) -> None:
+    """Refuse a mask whose last axes are not queries and keys: other sizes would mean others."""
+    wanted = (queries, keys)
+    for axis, size in zip((-2, -1), wanted, strict=True):
+        if mask.ndim < -axis:
+            continue
+        own = mask.shape[axis]
+        known = isinstance(own, int) and isinstance(size, int)
+        if own != size and own != 1 and (known or not isinstance(own, int)):
+            raise sg.ShapeError(
+                f"attention: expected a mask of shape (..., queries, keys) = (..., {queries}, "
+                f"{keys}); got {tuple(mask.shape)}. One that says which keys are there at all, of "
+                "shape (B, keys), needs an axis of queries: mask[:, None, :]"
+            )
+
+
 def _bias(
     mask: Any, causal: bool, queries: Any, keys: Any, dtype: np.dtype[Any]
 ) -> tuple[sg.Expr | None, sg.Expr | None]:
@@ -114,6 +130,7 @@ def _bias(
         )
     if not mask.ndim:
         raise sg.ShapeError("attention: expected a mask with an axis of keys; got shape ()")
+    _require_mask(mask, queries, keys)
     boolean = mask.dtype.kind == "b"
     seen = mask if boolean else mask > -math.inf
     seen = seen if past is None else seen & past

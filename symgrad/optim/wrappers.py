@@ -247,7 +247,8 @@ def groups(optimizers: Mapping[str, Optimizer | None]) -> Optimizer:
     optimizers : dict of str to Optimizer or None
         Pattern -> optimiser: the pattern is a scope, the name of a parameter, or a pattern of
         names such as ``"*.b"``. A parameter belongs to the first group that matches it. ``None``
-        freezes a group: its gradients are not even computed.
+        freezes a group: its gradients are not even computed. States, such as the running averages
+        of a batch norm, are no parameters, and change all the same.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -220,6 +220,8 @@ def hooks_of(callbacks: Any) -> list[Callback]:
     DeclarationError
         For what is no callback, and for one that stands twice.
     """
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise DeclarationError(f"callbacks: expected a list of them; got {callbacks!r}")
     hooks: list[Callback] = []
     for callback in callbacks:
         if isinstance(callback, type) or not (isinstance(callback, Callback) or callable(callback)):
@@ -235,7 +237,9 @@ def hooks_of(callbacks: Any) -> list[Callback]:
     return hooks
 
 
-def accuracy(labels: str, axis: int = -1) -> Callable[[Any, dict[str, Any]], Array]:
+def accuracy(
+    labels: str, axis: int = -1, ignore: int | None = None
+) -> Callable[[Any, dict[str, Any]], Array]:
     """A metric: whether the largest output of each example is that of its label.
 
     Parameters
@@ -244,6 +248,13 @@ def accuracy(labels: str, axis: int = -1) -> Callable[[Any, dict[str, Any]], Arr
         The input that holds the labels, integers or one-hot.
     axis : int
         Of the outputs, over the classes.
+    ignore : int, optional
+        A label that is not counted. The mean over several batches is then that of their means.
+
+    Raises
+    ------
+    DeclarationError
+        When it is called, if there is no such input.
 
     Examples
     --------
@@ -254,11 +265,15 @@ def accuracy(labels: str, axis: int = -1) -> Callable[[Any, dict[str, Any]], Arr
     """
 
     def metric(outputs: Any, batch: dict[str, Any]) -> Array:
+        if labels not in batch:
+            raise DeclarationError(
+                f"accuracy: the data have no {labels!r}; they have {sorted(batch)}"
+            )
         truth = np.asarray(batch[labels])
         guess = np.argmax(outputs, axis=axis)
         if truth.ndim == np.ndim(outputs):
             truth = truth.argmax(axis=axis)
         right: Array = np.asarray(guess == truth)
-        return right
+        return right if ignore is None else right[truth != ignore]
 
     return metric

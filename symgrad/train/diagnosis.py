@@ -36,7 +36,7 @@ class Finding:
     ----------
     illness : str
         ``"vanishing gradients"``, ``"exploding gradients"``, ``"dead units"``, ``"saturation"``,
-        ``"rate too high"`` or ``"rate too low"``.
+        ``"overflow"``, ``"rate too high"`` or ``"rate too low"``.
     layers : tuple of str
         Where; empty if it is the whole network.
     evidence : str
@@ -63,6 +63,8 @@ class Diagnosis(list[Finding]):
         self._steps = steps
 
     def __str__(self) -> str:
+        if not self._steps:
+            return "no step is recorded"
         if not self:
             return f"nothing is wrong that the record of {self._steps} steps shows"
         return "\n".join(map(str, self))
@@ -107,8 +109,9 @@ def diagnose(flow: GradientFlow) -> Diagnosis:
     return Diagnosis(list(found.values()), len(flow.steps))
 
 
-def _early(values: list[float]) -> list[float]:
-    return values[:LEAST]
+def _first(values: list[float]) -> list[float]:
+    """The first step of a record, which no step has changed anything for."""
+    return values[:1]
 
 
 def _late(values: list[float]) -> list[float]:
@@ -132,6 +135,18 @@ def _signals(flow: GradientFlow, when: Callable[[list[float]], list[float]]) -> 
     return found
 
 
+def _overflowing(flow: GradientFlow) -> Finding | None:
+    ill = [x.name for x in flow.layers if x.output and not math.isfinite(x.output[0])]
+    if not ill:
+        return None
+    return Finding(
+        "overflow",
+        tuple(ill),
+        f"the squares of the outputs of {ill[0]} overflow at the first step",
+        "inputs scaled to mean 0 and variance 1; smaller initial weights; float64",
+    )
+
+
 _AGAINST_EXPLOSIONS = (
     "initial weights scaled to the activation (he_normal for relu, glorot_uniform for tanh, "
     "orthogonal for recurrent matrices); normalisation or residual connections in deep networks; "
@@ -141,7 +156,7 @@ _AGAINST_EXPLOSIONS = (
 
 
 def _exploding_with_depth(flow: GradientFlow) -> Finding | None:
-    grown = _ratio(_signals(flow, _early)[::-1])
+    grown = _ratio(_signals(flow, _first)[::-1])
     if len(flow.steps) < LEAST or grown is None:
         return None
     (later, _), (earlier, _), times = grown
@@ -300,13 +315,13 @@ def _too_low(flow: GradientFlow) -> Finding | None:
         return None
     rate = max(map(median, rates))
     moving = any(median(_late(x.gradient)) > 0 for x in flow.layers if x.gradient)
-    if rate > TOO_SMALL or abs(fall) > max(MOVED, noise) or not moving:
+    if rate > TOO_SMALL or abs(fall) > max(MOVED, 2 * noise) or not moving:
         return None
     return Finding(
         "rate too low",
         (),
         f"a step changes the weights by {rate:.0e} of themselves, and the loss has not fallen by "
-        f"more than the {max(MOVED, noise):.0%} that its batches differ",
+        f"more than the {max(MOVED, 2 * noise):.0%} that its batches differ",
         "a learning rate ten or a hundred times higher; Adam in place of SGD, whose steps do not "
         "depend on the scale of the loss",
     )
@@ -314,11 +329,12 @@ def _too_low(flow: GradientFlow) -> Finding | None:
 
 #: each sign, in the order of their gravity, and what would be its cause
 SIGNS: dict[Sign, tuple[Sign, ...]] = {
-    _exploding_with_depth: (),
-    _too_high: (_exploding_with_depth,),
-    _exploding_at_a_step: (_exploding_with_depth, _too_high),
-    _vanishing: (_too_high,),
-    _dead: (_too_high,),
-    _saturated: (_too_high,),
+    _overflowing: (),
+    _exploding_with_depth: (_overflowing,),
+    _too_high: (_overflowing, _exploding_with_depth),
+    _exploding_at_a_step: (_overflowing, _exploding_with_depth, _too_high),
+    _vanishing: (_overflowing, _too_high),
+    _dead: (_overflowing, _too_high),
+    _saturated: (_overflowing, _too_high),
     _too_low: (_too_high, _vanishing),
 }

@@ -158,6 +158,8 @@ def fit(
         raise DeclarationError(f"nonfinite: expected 'raise' or 'skip'; got {nonfinite!r}")
     if resume and checkpoint is None:
         raise DeclarationError("resume=True needs the path of a checkpoint: pass checkpoint=")
+    if metrics is not None and not isinstance(metrics, Mapping):
+        raise DeclarationError(f"metrics: expected a dict of functions by name; got {metrics!r}")
     measured = dict(metrics or {})
     _require_metrics(model, measured)
     path = None if checkpoint is None else require_place(checkpoint)
@@ -208,7 +210,12 @@ def _whole(name: str, value: Any, least: int) -> None:
 def _require_metrics(model: sg.Model, metrics: Mapping[str, Metric]) -> None:
     if metrics and model.outputs is None:
         raise CompileError("metrics need outputs: compile the model with outputs=")
-    for name in metrics:
+    for name, metric in metrics.items():
+        if not callable(metric):
+            raise DeclarationError(
+                f"metrics[{name!r}]: expected a function of the outputs and the batch, such as "
+                f"sg.train.accuracy('y'); got {metric!r}"
+            )
         if name in COLUMNS or name.startswith("validation_"):
             raise DeclarationError(
                 f"metrics: {name!r} is the name of a column that the history has anyway"

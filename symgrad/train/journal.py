@@ -53,6 +53,8 @@ class _Step:
     examples: int
     place: str
     loss: float = 0.0
+    #: what it has made infinite
+    bad: tuple[str, ...] = ()
 
 
 class Journal:
@@ -145,7 +147,8 @@ class Journal:
         for step in since:
             before = _copied(self._state)
             step.loss = self._do(step)
-            if np.isfinite(step.loss) and not self._went_wrong(before):
+            step.bad = self._went_wrong(before)
+            if np.isfinite(step.loss) and not step.bad:
                 self._since.append(step)
                 continue
             _put(before, self._state)
@@ -153,8 +156,9 @@ class Journal:
                 raise NonFiniteError(self._cause(step))
             self.sums.skipped += 1
 
-    def _went_wrong(self, before: State) -> bool:
-        """Whether what was finite is so no more; a state may be infinite, a minimum of nothing."""
+    def _went_wrong(self, before: State) -> tuple[str, ...]:
+        """Names of what was finite and is so no more; a state may be, a minimum of nothing."""
+        found = []
         for now, then in zip(self._state, before, strict=True):
             for name, array in now.items():
                 if array.dtype.kind != "f":
@@ -162,13 +166,13 @@ class Journal:
                 state = name in self._states and now is self._state[0]
                 good: Callable[[Array], Any] = _is_number if state else np.isfinite
                 if not good(array).all() and (good(then[name]) & ~good(array)).any():
-                    return True
-        return False
+                    found.append(name)
+        return tuple(found)
 
     def _cause(self, step: _Step) -> str:
         what = f"the loss is {step.loss}"
         if np.isfinite(step.loss):
-            what = "a new value of what is trained is not finite"
+            what = f"the new {', '.join(step.bad)} would not be finite"
         head = (
             f"step {step.number + 1}, {step.place}: {what}; the parameters are left as they were "
             "before it."

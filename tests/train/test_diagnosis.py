@@ -135,11 +135,29 @@ ILL: dict[str, tuple[str, str, Callable[[], sg.Model], list[Callable[[], sg.Mode
         lambda: classifier(deep(2, sg.tanh), optim.Adam(1.0)),
         [lambda: classifier(deep(2, sg.tanh), optim.Adam(0.01))],
     ),
+    "inputs that overflow": (
+        "overflow",
+        "inputs scaled",
+        lambda: classifier(deep(2, sg.relu, HE), optim.SGD(1e-2), scale=1e200),
+        [lambda: classifier(deep(2, sg.relu, HE), optim.SGD(0.1))],
+    ),
+    "a rate that is wild": (
+        "rate too high",
+        "ten times lower",
+        lambda: classifier(deep(3, sg.tanh), optim.SGD(50.0)),
+        [lambda: classifier(deep(3, sg.tanh), optim.SGD(0.1))],
+    ),
     "a rate that kills": (
         "rate too high",
         "ten times lower",
         lambda: classifier(deep(2, sg.relu, HE), optim.SGD(10.0)),
         [lambda: classifier(deep(2, sg.relu, HE), optim.SGD(0.1))],
+    ),
+    "a rate below all rounding": (
+        "rate too low",
+        "higher",
+        lambda: classifier(deep(2, sg.relu, HE), optim.SGD(1e-14)),
+        [lambda: classifier(deep(2, sg.relu, HE), optim.SGD(1e-2))],
     ),
     "a rate that does nothing": (
         "rate too low",

@@ -62,7 +62,7 @@ def test_a_gradient_that_is_not_finite_where_the_loss_still_is() -> None:
     params = model.init()
     with pytest.raises(
         sg.NonFiniteError,
-        match="step 1, batch 1 of epoch 1: a new value of what is trained is not finite",
+        match="step 1, batch 1 of epoch 1: the new w would not be finite",
     ):
         train.fit(model, [{"x": np.ones(2)}] * 3, epochs=1, params=params)
     assert float(params["w"]) == 1.0
