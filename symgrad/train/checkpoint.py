@@ -15,7 +15,7 @@ import numpy as np
 import symgrad as sg
 from symgrad import CheckpointError, CompileError
 
-__all__ = ["Checkpoint", "forget_partial", "require_place"]
+__all__ = ["Checkpoint", "forget_partial", "place_of", "require_folder"]
 
 Array = np.ndarray[Any, Any]
 
@@ -61,7 +61,7 @@ class Checkpoint:
         }
         text = json.dumps(about, default=_plain).encode("utf-8")
         arrays["about"] = np.frombuffer(text, np.uint8)
-        target = _npz(path)
+        target = place_of(path)
         sg.save_arrays(target, arrays)
         return target
 
@@ -75,7 +75,7 @@ class Checkpoint:
             If the file is torn, or no checkpoint.
         FileNotFoundError
         """
-        target = _npz(path)
+        target = place_of(path)
         try:
             arrays = sg.load_arrays(target)
         except FileNotFoundError:
@@ -136,23 +136,22 @@ class Checkpoint:
                 )
 
 
-def require_place(path: str | os.PathLike[str]) -> Path:
+def require_folder(path: Path) -> None:
     """Refuse a path at which no checkpoint can be written, before anything is trained."""
-    target = _npz(path)
-    if not target.parent.is_dir():
-        raise CheckpointError(f"checkpoint: there is no folder {str(target.parent)!r}")
-    return target
+    if not path.parent.is_dir():
+        raise CheckpointError(f"checkpoint: there is no folder {str(path.parent)!r}")
 
 
 def forget_partial(path: str | os.PathLike[str]) -> None:
     """Remove what processes that were killed have left of a checkpoint that they were writing."""
-    target = _npz(path)
+    target = place_of(path)
     for partial in target.parent.glob(f".{target.name}.*.partial"):
         with contextlib.suppress(OSError):
             partial.unlink()
 
 
-def _npz(path: str | os.PathLike[str]) -> Path:
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """The path of a checkpoint, which must end in ``.npz``."""
     target = Path(path)
     if target.suffix != ".npz":
         raise CheckpointError(f"checkpoint: expected a path that ends in .npz; got {str(path)!r}")

@@ -13,7 +13,7 @@ import symgrad as sg
 from symgrad import CompileError, DeclarationError, DTypeError, ShapeError
 from symgrad.train.batches import Batches, batches_of, held_out
 from symgrad.train.callbacks import Callback, Run, hooks_of
-from symgrad.train.checkpoint import Checkpoint, forget_partial, require_place
+from symgrad.train.checkpoint import Checkpoint, forget_partial, place_of
 from symgrad.train.history import COLUMNS, History
 from symgrad.train.interruption import deferred
 from symgrad.train.loop import Loop, Metric, averages
@@ -162,7 +162,7 @@ def fit(
         raise DeclarationError(f"metrics: expected a dict of functions by name; got {metrics!r}")
     measured = dict(metrics or {})
     _require_metrics(model, measured)
-    path = None if checkpoint is None else require_place(checkpoint)
+    path = None if checkpoint is None else place_of(checkpoint)
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "nan": nan}
     rows = None
     if isinstance(validation, (float, np.floating)):

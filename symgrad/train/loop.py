@@ -13,7 +13,7 @@ import symgrad as sg
 from symgrad import CheckpointError, DeclarationError
 from symgrad.train.batches import Batch, Batches, per_example
 from symgrad.train.callbacks import Callback, Run
-from symgrad.train.checkpoint import Checkpoint
+from symgrad.train.checkpoint import Checkpoint, require_folder
 from symgrad.train.interruption import Interruption
 from symgrad.train.journal import Journal, Sums
 from symgrad.train.progress import Progress
@@ -88,6 +88,8 @@ class Loop:
         run = self.run
         for hook in self.hooks:
             hook.on_begin(run)
+        if self._path is not None:
+            require_folder(self._path)  # one of the hooks may have made it
         self._journal.settle()
         while self._epochs < epochs and run.stopped is None:
             run.epoch = self._epochs + 1
