@@ -42,7 +42,7 @@ def main(epochs=60, seed=0, plot=None):
     ways = {
         "nothing": (classifier(adam), []),
         "dropout 0.5": (classifier(adam, dropout=0.5), []),
-        "weight decay 3": (classifier(sg.optim.AdamW(1e-3, coefficient=3.0)), []),
+        "weight decay 3": (classifier(sg.optim.AdamW(1e-3, weight_decay=3.0)), []),
         "early stopping": (classifier(adam), [sg.train.EarlyStopping(patience=5)]),
     }
     print("                epochs   loss   held-out loss     gap   held-out accuracy")

@@ -271,8 +271,16 @@ def refuse_escaped(nodes: Iterable[Expr]) -> None:
 
 
 def endless(built: set[Expr]) -> set[Expr]:
-    """Of what a body declares, the loops that may not end: they are run where they stand."""
-    return {n for n in built if n.op is LOOP and n.attrs["test"] is not None}
+    """Of what a body declares, the loops that may not end, and what it makes of their results.
+
+    They are run where they stand.
+    """
+    found = {n for n in built if n.op is LOOP and n.attrs["test"] is not None}
+    if found:
+        for node in topological(list(built)):
+            if node in built and any([arg in found for arg in node.args]):
+                found.add(node)
+    return found
 
 
 def is_weak(value: Any) -> bool:
