@@ -153,9 +153,9 @@ def test_depth_vanishes_with_sigmoid_and_not_with_he_and_relu() -> None:
 def test_normalisation_trains_at_a_rate_at_which_the_plain_network_does_not() -> None:
     pytest.importorskip("sklearn")
     example = imported(EXAMPLES / "experiments_normalisation.py")
-    found = example.main(("none", "batch_norm"), rates=(0.03, 0.3), epochs=3)
+    found = example.main(("none", "batch_norm"), rates=(0.03, 1.0), epochs=3)
     assert found["none"][0] < 1.5  # there is a rate for it
-    assert found["none"][1] > 2
+    assert found["none"][1] > 2  # log 10 = 2.3 is that of guessing
     assert found["batch_norm"][1] < 1
 
 

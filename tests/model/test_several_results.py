@@ -101,7 +101,7 @@ def test_an_optimiser_step_with_a_factorisation_for_each_parameter() -> None:
     """The updates of all parameters become one loop, with the tuple assignment inside."""
 
     class Whitened(sg.optim.SGD):
-        def update(self, p: Any, g: Any, slots: Any, step: Any) -> Any:
+        def rule(self, p: Any, g: Any, memory: Any, rate: Any, step: Any) -> Any:
             w, V = np.linalg.eigh(g @ g.T + sg.eye(3))
             return p - 0.1 * ((V / sg.sqrt(w)) @ V.T @ g), {}
 
