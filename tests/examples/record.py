@@ -15,6 +15,7 @@ import time
 from tests.examples.documents import ROOT
 
 DOCUMENTS = [ROOT / "docs" / "examples.md", ROOT / "docs" / "experiments.md"]
+PICTURES = ROOT / "docs" / "pictures"
 RECORD = re.compile(r"<!-- (python examples/(\w+)\.py[^>]*?) -->\n```text\n(.*?)^```$", re.M | re.S)
 
 
@@ -41,13 +42,16 @@ def recorded(document: str, names: set[str]) -> str:
 
 
 def main(names: set[str]) -> None:
-    """Renew the documents."""
+    """Renew the documents, after each example."""
     texts = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
-    known = {match.group(2) for text in texts.values() for match in RECORD.finditer(text)}
-    if unknown := names - known:
+    known = {match.group(2): path for path in texts for match in RECORD.finditer(texts[path])}
+    if unknown := names - set(known):
         raise SystemExit(f"no such example: {', '.join(sorted(unknown))}")
-    for path, text in texts.items():
-        path.write_text(recorded(text, names), encoding="utf-8")
+    PICTURES.mkdir(exist_ok=True)
+    for name, path in known.items():
+        if not names or name in names:
+            text = path.read_text(encoding="utf-8")
+            path.write_text(recorded(text, {name}), encoding="utf-8")
 
 
 if __name__ == "__main__":
