@@ -75,8 +75,8 @@ def test_killed_again_and_again_it_ends_at_the_same_bits(tmp_path: Path) -> None
         process.send_signal(signal.SIGKILL)
         process.communicate()
         kills += process.returncode == -signal.SIGKILL
-        assert path.exists()
-        train.Checkpoint.load(path)  # whole, whenever it was killed
+        if path.exists():  # it may have been killed before the first was written
+            train.Checkpoint.load(path)  # whole, whenever it was killed
     assert kills
     process = started(path)
     _, err = process.communicate(timeout=60)
