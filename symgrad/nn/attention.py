@@ -105,7 +105,7 @@ def _require_mask(mask: sg.Expr, queries: Any, keys: Any) -> None:
         if own != size and own != 1 and (known or not isinstance(own, int)):
             raise sg.ShapeError(
                 f"attention: expected a mask of shape (..., queries, keys) = (..., {queries}, "
-                f"{keys}); got {tuple(mask.shape)}. One that says which keys are there at all, of "
+                f"{keys}); got {shown(mask.shape)}. One that says which keys are there at all, of "
                 "shape (B, keys), needs an axis of queries: mask[:, None, :]"
             )
 

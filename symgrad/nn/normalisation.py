@@ -107,7 +107,8 @@ def batch_norm(
     Parameters: ``gamma``, ``beta``; states: ``mean``, ``var``; all (features,). As in PyTorch the
     variance that divides a batch is the mean of its n squared deviations, while that which enters
     the running variance is their sum over n - 1, without bias; a batch with n = 1 enters with a
-    variance of 0. Where the weights are shared, each use in turn updates the running averages.
+    variance of 0, and one with n = 0 has no mean: it makes them NaN. Where the weights are shared,
+    each use in turn updates the running averages.
 
     Ioffe and Szegedy, *Batch normalization: accelerating deep network training by reducing
     internal covariate shift* (2015).

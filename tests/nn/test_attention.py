@@ -370,3 +370,14 @@ X = sg.input("x", ("B", "T", 6))
 def test_errors_say_what_was_expected(call: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         call()
+
+
+def test_a_mask_of_padding_without_an_axis_of_queries_is_refused() -> None:
+    x = sg.input("x", ("B", "T", 4))
+    for mask in (sg.input("there", ("B", "T"), "bool"), np.ones((5, 7), bool)):
+        with pytest.raises(sg.ShapeError, match=r"needs an axis of queries: mask\[:, None, :\]"):
+            sg.nn.multi_head_attention(sg.input("s", (2, 3, 4)), heads=2, mask=mask)
+    with pytest.raises(sg.ShapeError, match=r"= \(\.\.\., T, T\); got \(B, T\)\. One"):
+        sg.nn.attention(x, x, x, mask=sg.input("there", ("B", "T"), "bool"))
+    for fits in (("T", "T"), (1, "T"), ("B", 1, "T"), ("T",)):
+        assert sg.nn.attention(x, x, x, mask=sg.input("m", fits, "bool")).shape == x.shape

@@ -367,3 +367,30 @@ def test_weights_that_are_averaged_and_microbatches() -> None:
         train.evaluate(model, averaged, data)["loss"]
         > train.evaluate(model, result.params, data)["loss"]
     )
+
+
+def test_accuracy_counts_what_is_not_ignored() -> None:
+    outputs = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
+    metric = train.accuracy("y", ignore=-1)
+    assert metric(outputs, {"y": np.array([1, -1, 0])}).tolist() == [True, False]
+    assert train.accuracy("y")(outputs, {"y": np.eye(2)[[1, 0, 0]]}).tolist() == [True, True, False]
+    with pytest.raises(sg.DeclarationError, match="the data have no 'z'"):
+        train.accuracy("z")(outputs, {"y": np.zeros(3)})
+
+
+def test_metrics_and_callbacks_of_the_wrong_kind() -> None:
+    refused(sg.DeclarationError, "a dict of functions by name", metrics=["accuracy"])
+    refused(sg.DeclarationError, "expected a function of the outputs", metrics={"a": "accuracy"})
+    refused(sg.DeclarationError, "expected a list of them", callbacks=train.EarlyStopping("loss"))
+
+
+def test_calls_with_the_wrong_kind_of_state() -> None:
+    model = classifier()
+    params = model.init()
+    with pytest.raises(sg.CompileError, match="step: opt_state must be a dict"):
+        model.step(params, None, **blobs())  # type: ignore[arg-type]
+    with pytest.raises(sg.CompileError, match="params has no"):
+        model.init_optimizer({})
+    for seed in (-1, "a", 1.5):
+        with pytest.raises(sg.CompileError, match="seed must be an integer >= 0"):
+            model.init(seed)  # type: ignore[arg-type]
