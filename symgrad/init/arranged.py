@@ -8,6 +8,7 @@ right fans, or is orthogonal by itself, whatever draws it.
 from __future__ import annotations
 
 import ast
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,18 @@ from symgrad import DeclarationError
 from symgrad.init import kernels
 from symgrad.init.initializers import Delta, Kernels, Orthogonal, VarianceScaling
 
-__all__ = ["Arranged"]
+__all__ = ["Arranged", "group_count"]
+
+
+def group_count(groups: Any) -> int:
+    """A number of groups."""
+    try:
+        count = 0 if isinstance(groups, bool) else operator.index(groups)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise DeclarationError(f"arranged: groups should be an integer >= 1, not {groups!r}")
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +46,7 @@ class Arranged:
             raise DeclarationError(
                 f"arranged: needs an initialiser that looks at the shape, not {self.init!r}"
             )
-        groups = self.groups
-        if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-            raise DeclarationError(f"arranged: groups should be an integer >= 1, not {groups!r}")
+        group_count(self.groups)
 
     def __call__(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike

@@ -10,7 +10,7 @@ import numpy as np
 import symgrad as sg
 from symgrad.init import glorot_uniform
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import floating, named, shown, whole
+from symgrad.nn.layer import flag, floating, named, real, shown, spreads, whole
 from symgrad.nn.positions import rotary as rotated
 
 __all__ = ["attention", "multi_head_attention"]
@@ -43,7 +43,7 @@ def attention(
         Of a shape that broadcasts to (..., Tq, Tk). Boolean: True where a query may see a key.
         Floating: a bias that is added to the scaled products, -inf where it may not. Products that
         are masked should be finite.
-    scale : float, optional
+    scale : float or Expr, optional
         ``1 / sqrt(d)`` if None.
     dropout : float
         The rate at which weights are dropped, in training.
@@ -67,6 +67,7 @@ def attention(
     >>> y.shape
     (Dim('B'), Dim('T'), 8)
     """
+    causal = flag("attention", "causal", causal)
     q, k, v = (floating("attention", one, 2) for one in (q, k, v))
     if not q.dtype == k.dtype == v.dtype:
         raise sg.DTypeError(
@@ -84,9 +85,15 @@ def attention(
             f"attention: expected as many values as keys; got k {shown(k.shape)} and "
             f"v {shown(v.shape)}"
         )
-    factor = d**-0.5 if scale is None else scale
+    if scale is None:
+        # a symbolic size is a number in double precision; and no features agree in nothing
+        factor: Any = (
+            sg.as_expr(d**-0.5).astype(q.dtype) if isinstance(d, sg.Dim) else (d or 1) ** -0.5
+        )
+    else:
+        factor = scale if isinstance(scale, sg.Expr) else real("attention", "scale", scale)
     scores = sg.name((q * factor) @ k.mT, "scores")
-    bias, sighted = _bias(mask, causal, q.shape[-2], k.shape[-2], scores.dtype)
+    bias, sighted = _bias(mask, causal, scores)
     if bias is not None:
         scores = scores + bias
     weights = drop(sg.name(sg.softmax(scores), "weights"), dropout)
@@ -94,30 +101,32 @@ def attention(
     return mixed if sighted is None else sg.where(sighted, mixed, 0)
 
 
-def _require_mask(mask: sg.Expr, queries: Any, keys: Any) -> None:
+def _require_mask(mask: sg.Expr, scores: sg.Expr) -> None:
     """Refuse a mask whose last axes are not queries and keys: other sizes would mean others."""
-    wanted = (queries, keys)
-    for axis, size in zip((-2, -1), wanted, strict=True):
-        if mask.ndim < -axis:
-            continue
-        own = mask.shape[axis]
-        known = isinstance(own, int) and isinstance(size, int)
-        if own != size and own != 1 and (known or not isinstance(own, int)):
+    *batch, queries, keys = scores.shape
+    for own, size in zip(mask.shape[::-1], (keys, queries), strict=False):
+        if not spreads(own, size):
             raise sg.ShapeError(
                 f"attention: expected a mask of shape (..., queries, keys) = (..., {queries}, "
                 f"{keys}); got {shown(mask.shape)}. One that says which keys are there at all, of "
                 "shape (B, keys), needs an axis of queries: mask[:, None, :]"
             )
+    for own, size in zip(mask.shape[-3::-1], batch[::-1], strict=False):
+        if isinstance(own, int) and isinstance(size, int) and own != size and 1 not in (own, size):
+            raise sg.ShapeError(
+                f"attention: expected a mask that broadcasts to {shown(scores.shape)}; "
+                f"got {shown(mask.shape)}"
+            )
 
 
-def _bias(
-    mask: Any, causal: bool, queries: Any, keys: Any, dtype: np.dtype[Any]
-) -> tuple[sg.Expr | None, sg.Expr | None]:
+def _bias(mask: Any, causal: bool, scores: sg.Expr) -> tuple[sg.Expr | None, sg.Expr | None]:
     """What is added to scores, and which queries see a key (None where all do).
 
     What may not be seen gets the most negative finite number: its weight is exactly 0 beside any
     that may, and a row of nothing else stays finite, forward and backward.
     """
+    dtype: np.dtype[Any] = scores.dtype
+    queries, keys = scores.shape[-2:]
     none, least = dtype.type(0), np.finfo(dtype).min
     past = sg.arange(queries)[:, None] >= sg.arange(keys) if causal else None
     if mask is None:
@@ -130,7 +139,7 @@ def _bias(
         )
     if not mask.ndim:
         raise sg.ShapeError("attention: expected a mask with an axis of keys; got shape ()")
-    _require_mask(mask, queries, keys)
+    _require_mask(mask, scores)
     boolean = mask.dtype.kind == "b"
     seen = mask if boolean else mask > -math.inf
     seen = seen if past is None else seen & past
@@ -174,8 +183,8 @@ def multi_head_attention(
         Whether position i sees positions 0 to i alone.
     mask : Expr or array, optional
         Boolean (True: may be seen) or a floating bias, as in :func:`attention`: (..., Tq, Tk), the
-        same for all heads, or with one axis more, (..., heads, Tq, Tk); sizes may be 1. To hide
-        padding (B, Tk), ``mask=present[:, None, :]``.
+        same for all heads, or with one axis more than `q` and `k` have, (..., heads, Tq, Tk);
+        sizes may be 1. To hide padding (B, Tk), ``mask=present[:, None, :]``.
     kv_heads : int, optional
         Heads of keys and values, each for ``heads / kv_heads`` heads of queries; 1 is multi-query
         attention. As many as `heads` if None.
@@ -223,6 +232,8 @@ def multi_head_attention(
     k = q if k is None else floating(layer, k, 2)
     v = k if v is None else floating(layer, v, 2)
     heads = whole(layer, "heads", heads)
+    causal, bias = flag(layer, "causal", causal), flag(layer, "bias", bias)
+    rotary = flag(layer, "rotary", rotary)
     kv_heads = heads if kv_heads is None else whole(layer, "kv_heads", kv_heads)
     if heads % kv_heads:
         raise sg.DeclarationError(
@@ -259,7 +270,7 @@ def multi_head_attention(
             keys, values = (sg.repeat(one, heads // kv_heads, axis=-3) for one in (keys, values))
         if mask is not None:
             mask = sg.as_expr(mask)
-            if 2 < mask.ndim == q.ndim:
+            if 2 < mask.ndim <= max(q.ndim, k.ndim):
                 mask = sg.expand_dims(mask, -3)
         mixed = attention(queries, keys, values, causal, mask, scale, dropout).swapaxes(-3, -2)
         joined = sg.name(mixed.reshape((*mixed.shape[:-2], heads * size)), "mixed")

@@ -80,7 +80,7 @@ def _convolved(
     with named(name):
         W = sg.param("W", (*window, *ends), init=init, dtype=x.dtype)
         y = _OPERATIONS[layer](x, W, groups=groups, **options)
-        return activated(layer, biased(y, bias), activation)
+        return activated(layer, biased(layer, y, bias), activation)
 
 
 def conv1d(

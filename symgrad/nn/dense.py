@@ -8,7 +8,7 @@ from typing import Any
 import symgrad as sg
 from symgrad.init import glorot_uniform
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import Activation, activated, biased, floating, named, whole
+from symgrad.nn.layer import Activation, activated, biased, dropped, floating, named, whole
 
 __all__ = ["dense", "flatten", "mlp"]
 
@@ -66,7 +66,7 @@ def dense(
     units = whole("dense", "units", units)
     with named(name):
         W = sg.param("W", (x.shape[-1], units), init=init, dtype=x.dtype)
-        return activated("dense", biased(x @ W, bias), activation)
+        return activated("dense", biased("dense", x @ W, bias), activation)
 
 
 def mlp(
@@ -123,6 +123,7 @@ def mlp(
     h = floating("mlp", x)
     if isinstance(widths, str) or not isinstance(widths, Iterable) or not (each := list(widths)):
         raise sg.DeclarationError(f"mlp: expected the width of each layer; got {widths!r}")
+    dropout = dropped("mlp", dropout)  # refused even where there is one layer alone
     with named(name):
         for i, width in enumerate(each, 1):
             width = whole("mlp", f"the width of layer {i}", width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import symgrad as sg
-from symgrad.nn.layer import floating
+from symgrad.nn.layer import dropped, floating
 
 __all__ = ["dropout", "spatial_dropout"]
 
@@ -85,11 +85,11 @@ def spatial_dropout(x: Any, rate: float) -> sg.Expr:
 
 def _dropped(layer: str, x: sg.Expr, rate: float, shape: tuple[Any, ...]) -> sg.Expr:
     """With a mask of this shape, which is broadcast."""
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-        raise sg.DeclarationError(f"{layer}: rate must satisfy 0 <= rate < 1; got {rate!r}")
+    rate = dropped(layer, rate)
     if rate == 0:
         return x
-    keep = round(1 - rate, 15)
+    # 0.1 rather than 0.09999999999999998; what keeps next to nothing keeps it as it is
+    keep = round(1 - rate, 15) or 1 - rate
     mask = sg.random.dropout_mask(shape, rate)
     # `where` rather than a product: what is dropped is 0, whatever it holds
     return sg.where(sg.training(), sg.where(mask, x / keep, 0.0), x)

@@ -26,7 +26,8 @@ def embedding(
     ----------
     ids : Expr
         Integers ``0 <= id < size``, of any shape. In a model an input that is used as ids is
-        checked against the size at each call.
+        checked against the size at each call. What is computed is not: there NumPy's indexing
+        counts negative ids from the end, and raises an IndexError at those beyond it.
     size : int
         Rows of the table: how many different integers there are.
     dim : int

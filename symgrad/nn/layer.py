@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import numbers
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +13,19 @@ import numpy as np
 
 import symgrad as sg
 
-__all__ = ["Activation", "activated", "biased", "floating", "named", "shown", "whole"]
+__all__ = [
+    "Activation",
+    "activated",
+    "biased",
+    "dropped",
+    "flag",
+    "floating",
+    "named",
+    "real",
+    "shown",
+    "spreads",
+    "whole",
+]
 
 #: a function of an expression, such as ``sg.relu``; None is the identity
 Activation = Callable[[sg.Expr], Any] | None
@@ -53,9 +67,50 @@ def whole(layer: str, what: str, value: Any, least: int = 1) -> int:
     return found
 
 
-def biased(y: sg.Expr, bias: bool) -> sg.Expr:
+def flag(layer: str, what: str, value: Any) -> bool:
+    """True or False, and not the mask or the initialiser that is meant for another place."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise sg.DeclarationError(f"{layer}: expected {what} to be True or False; got {value!r}")
+    return bool(value)
+
+
+def real(
+    layer: str, what: str, value: Any, low: float = -math.inf, high: float = math.inf
+) -> float:
+    """A finite number between these bounds."""
+    given = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not given or not math.isfinite(value) or not low <= value <= high:
+        bounds = what
+        if math.isfinite(high):
+            bounds = f"{low:g} <= {what} <= {high:g}"
+        elif math.isfinite(low):
+            bounds = f"{what} >= {low:g}"
+        raise sg.DeclarationError(f"{layer}: expected {bounds}, a finite number; got {value!r}")
+    return float(value)
+
+
+def dropped(layer: str, rate: Any) -> float:
+    """The part that dropout drops."""
+    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= float(rate) < 1:
+        raise sg.DeclarationError(f"{layer}: rate must satisfy 0 <= rate < 1; got {rate!r}")
+    return float(rate)
+
+
+def spreads(own: Any, size: Any) -> bool:
+    """Whether an axis broadcasts to this size, as far as it is known before the call.
+
+    A symbolic size is taken at its name: one of another name, or where a number is wanted, is a
+    mistake more often than not, and would show in a call alone, or never.
+    """
+    if own == size or own == 1:
+        return True
+    return isinstance(own, int) and not isinstance(size, int)
+
+
+def biased(layer: str, y: sg.Expr, bias: bool) -> sg.Expr:
     """With a bias ``b`` for each entry of the last axis, which starts at zero."""
-    return y + sg.param("b", (y.shape[-1],), dtype=y.dtype) if bias else y
+    with_bias = flag(layer, "bias", bias)
+    return y + sg.param("b", (y.shape[-1],), dtype=y.dtype) if with_bias else y
 
 
 def activated(layer: str, y: sg.Expr, activation: Activation) -> sg.Expr:

@@ -6,21 +6,13 @@ squares less the squared mean cancels to nothing, or below it, where the mean is
 
 from __future__ import annotations
 
-import numbers
+import operator
 from typing import Any
 
 import symgrad as sg
-from symgrad.nn.layer import floating, named, shown, whole
+from symgrad.nn.layer import flag, floating, named, real, shown, whole
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
-
-
-def _number(layer: str, what: str, value: Any, low: float, high: float | None = None) -> float:
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not value >= low or (high is not None and value > high):
-        bounds = f"{what} >= {low:g}" if high is None else f"{low:g} <= {what} <= {high:g}"
-        raise sg.DeclarationError(f"{layer}: expected {bounds}; got {value!r}")
-    return float(value)
 
 
 def _axes(layer: str, x: sg.Expr, axis: Any) -> tuple[int, ...]:
@@ -28,11 +20,15 @@ def _axes(layer: str, x: sg.Expr, axis: Any) -> tuple[int, ...]:
     given = axis if isinstance(axis, (tuple, list)) else (axis,)
     found = set()
     for one in given:
-        if isinstance(one, bool) or not isinstance(one, int) or not -x.ndim <= one < x.ndim:
+        try:
+            place = operator.index(one)
+        except TypeError:
+            place = x.ndim  # no axis
+        if isinstance(one, bool) or not -x.ndim <= place < x.ndim:
             raise sg.ShapeError(
                 f"{layer}: expected an axis of an array of shape {shown(x.shape)}; got {axis!r}"
             )
-        found.add(one % x.ndim)
+        found.add(place % x.ndim)
     if not found or len(found) != len(given):
         raise sg.ShapeError(f"{layer}: expected different axes, one or more; got {axis!r}")
     return tuple(sorted(found))
@@ -126,8 +122,9 @@ def batch_norm(
     (array([0.2, 2. ]), array([ 1.1, 20.9]))
     """
     x = floating("batch_norm", x, 2)
-    momentum = _number("batch_norm", "momentum", momentum, 0, 1)
-    eps = _number("batch_norm", "eps", eps, 0)
+    momentum = real("batch_norm", "momentum", momentum, 0, 1)
+    eps = real("batch_norm", "eps", eps, 0)
+    scale, shift = flag("batch_norm", "scale", scale), flag("batch_norm", "shift", shift)
     kept = _axes("batch_norm", x, axis)
     if len(kept) != 1:
         raise sg.ShapeError(f"batch_norm: expected the one axis of the features; got {axis!r}")
@@ -207,7 +204,8 @@ def layer_norm(
     array([[-1.2247,  0.    ,  1.2247]])
     """
     x = floating("layer_norm", x)
-    eps = _number("layer_norm", "eps", eps, 0)
+    eps = real("layer_norm", "eps", eps, 0)
+    scale, shift = flag("layer_norm", "scale", scale), flag("layer_norm", "shift", shift)
     axes = _axes("layer_norm", x, axis)
     with named(name):
         y = _standard(x, axes, eps)
@@ -257,7 +255,8 @@ def rms_norm(
     array([[0.2, 1.4]])
     """
     x = floating("rms_norm", x)
-    eps = _number("rms_norm", "eps", eps, 0)
+    eps = real("rms_norm", "eps", eps, 0)
+    scale = flag("rms_norm", "scale", scale)
     axes = _axes("rms_norm", x, axis)
     with named(name):
         y = x / sg.sqrt((x**2).mean(axes, keepdims=True) + eps)
@@ -308,7 +307,8 @@ def group_norm(
     """
     x = floating("group_norm", x, 2)
     groups = whole("group_norm", "groups", groups)
-    eps = _number("group_norm", "eps", eps, 0)
+    eps = real("group_norm", "eps", eps, 0)
+    scale, shift = flag("group_norm", "scale", scale), flag("group_norm", "shift", shift)
     channels = x.shape[-1]
     if not isinstance(channels, int) or channels % groups:
         raise sg.ShapeError(
@@ -361,7 +361,8 @@ def instance_norm(
     (Dim('B'), Dim('H'), Dim('W'), 32)
     """
     x = floating("instance_norm", x, 3)
-    eps = _number("instance_norm", "eps", eps, 0)
+    eps = real("instance_norm", "eps", eps, 0)
+    scale, shift = flag("instance_norm", "scale", scale), flag("instance_norm", "shift", shift)
     last = (x.ndim - 1,)
     with named(name):
         y = _standard(x, tuple(range(1, x.ndim - 1)), eps)

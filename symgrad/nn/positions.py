@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 import symgrad as sg
 from symgrad.init import normal
-from symgrad.nn.layer import floating, named, shown, whole
+from symgrad.nn.layer import floating, named, shown, spreads, whole
 
 __all__ = ["learned_positions", "rotary", "sinusoidal_positions"]
 
@@ -42,7 +43,7 @@ def sinusoidal_positions(
 
     Raises
     ------
-    DeclarationError
+    DeclarationError, DTypeError
 
     Examples
     --------
@@ -54,6 +55,8 @@ def sinusoidal_positions(
             [0.84, 0.54, 0.01, 1.  ]]], dtype=float32)
     """
     dim = whole("sinusoidal_positions", "dim", dim)
+    if not isinstance(length, (str, sg.Dim)):
+        length = whole("sinusoidal_positions", "length", length, 0)
     angles = _angles(sg.arange(length), _frequencies("sinusoidal_positions", dim, base))
     waves = sg.stack([sg.sin(angles), sg.cos(angles)], axis=-1)
     table = waves.reshape((angles.shape[0], 2 * angles.shape[1]))[:, :dim]
@@ -130,6 +133,7 @@ def rotary(x: Any, positions: Any = None, base: float = 10000.0) -> sg.Expr:
         (..., T, d), floating, d even.
     positions : Expr or array, optional
         (T,), or any shape that broadcasts to (..., T): integers or floats; 0, 1, 2, ... if None.
+        Those of each example, (B, T), are for heads (B, heads, T, d) ``positions[:, None]``.
     base : float
 
     Returns
@@ -157,6 +161,11 @@ def rotary(x: Any, positions: Any = None, base: float = 10000.0) -> sg.Expr:
     p = sg.arange(x.shape[-2]) if positions is None else sg.as_expr(positions)
     if p.dtype.kind not in "iuf":
         raise sg.DTypeError(f"rotary: expected positions to be real numbers; got {p.dtype}")
+    if p.ndim >= x.ndim or not all(map(spreads, p.shape[::-1], x.shape[-2::-1])):
+        raise sg.ShapeError(
+            f"rotary: expected positions of a shape that broadcasts to {shown(x.shape[:-1])}; "
+            f"got {shown(p.shape)}"
+        )
     angles = _angles(p, _frequencies("rotary", dim, base))
     cos = sg.name(sg.cos(angles).astype(x.dtype), "cos")
     sin = sg.name(sg.sin(angles).astype(x.dtype), "sin")
@@ -168,7 +177,11 @@ def rotary(x: Any, positions: Any = None, base: float = 10000.0) -> sg.Expr:
 
 def _frequencies(layer: str, dim: int, base: Any) -> NDArray[np.float64]:
     """Radians per position of each pair of entries: 1, and geometrically less."""
-    if isinstance(base, bool) or not isinstance(base, (int, float)) or not 0 < base < math.inf:
+    if (
+        isinstance(base, bool)
+        or not isinstance(base, numbers.Real)
+        or not 0 < float(base) < math.inf
+    ):
         raise sg.DeclarationError(f"{layer}: expected a base > 0; got {base!r}")
     return float(base) ** (-np.arange(0, dim, 2) / dim)
 

@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 import symgrad as sg
 from symgrad.init import arranged, glorot_uniform, orthogonal
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import Activation, activated, floating, named, shown, whole
+from symgrad.nn.layer import (
+    Activation,
+    activated,
+    dropped,
+    flag,
+    floating,
+    named,
+    real,
+    shown,
+    whole,
+)
 
 __all__ = ["gru", "lstm", "rnn"]
 
@@ -35,8 +45,8 @@ class _Layers(NamedTuple):
     init: Any
     recurrent_init: Any
     bias: bool
-    bias_init: Any
     memory: int | str | None
+    bias_init: Any = None
 
     def __call__(
         self, x: Any, cell: Callable[[sg.Expr], Step], initial: Any, mask: Any, name: str | None
@@ -49,7 +59,9 @@ class _Layers(NamedTuple):
             )
         whole(self.what, "units", self.units)
         whole(self.what, "layers", self.layers)
-        drop(x, self.dropout)  # refused even where there is one layer alone
+        flag(self.what, "bidirectional", self.bidirectional)
+        flag(self.what, "bias", self.bias)
+        dropped(self.what, self.dropout)  # refused even where there is one layer alone
         starts = self._starts(x, initial)
         present = None if mask is None else self._present(x, mask)
         if present is not None:
@@ -248,7 +260,6 @@ def rnn(
         init,
         recurrent_init,
         bias,
-        None,
         memory,
     )
     outputs, h = make(x, cell, initial, mask, name)
@@ -342,7 +353,6 @@ def gru(
         init,
         recurrent_init,
         bias,
-        None,
         memory,
     )
     outputs, h = make(x, cell, initial, mask, name)
@@ -419,11 +429,12 @@ def lstm(
     ((2, 5, 8), (2, 2, 4), True)
     """
     bias_init = None
+    forget_bias = real("lstm", "forget_bias", forget_bias)
     if forget_bias:
         if not bias:
             raise sg.DeclarationError("lstm: expected bias=True, where forget_bias is given")
         units = whole("lstm", "units", units)
-        bias_init = [0.0] * units + [float(forget_bias)] * units + [0.0] * (2 * units)
+        bias_init = [0.0] * units + [forget_bias] * units + [0.0] * (2 * units)
 
     def cell(U: sg.Expr) -> Step:
         def step(x: sg.Expr, state: State) -> State:
@@ -447,8 +458,8 @@ def lstm(
         init,
         recurrent_init,
         bias,
-        bias_init,
         memory,
+        bias_init,
     )
     outputs, (h, c) = make(x, cell, initial, mask, name)
     return outputs, (h, c)

@@ -10,7 +10,7 @@ from symgrad.init import glorot_uniform
 from symgrad.nn.attention import multi_head_attention
 from symgrad.nn.dense import dense
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import Activation, floating, named, shown, whole
+from symgrad.nn.layer import Activation, flag, floating, named, shown, whole
 from symgrad.nn.normalisation import layer_norm
 
 __all__ = ["transformer_block"]
@@ -110,6 +110,7 @@ def transformer_block(
     features = x.shape[-1]
     if not isinstance(features, int):
         raise sg.ShapeError(f"{layer}: expected a known number of features; got {shown(x.shape)}")
+    causal, bias = flag(layer, "causal", causal), flag(layer, "bias", bias)
     width = 4 * features if hidden is None else whole(layer, "hidden", hidden)
     if norm not in ("pre", "post"):
         raise sg.DeclarationError(f"{layer}: expected norm to be 'pre' or 'post'; got {norm!r}")

@@ -76,6 +76,12 @@ def _conv_transpose(
         size - low - high + put
         for size, (low, high), put in zip(full, pairs, added, strict=True)
     ])  # fmt: skip
+    for length, size, (low, high) in zip(lengths, full, pairs, strict=True):
+        if isinstance(length, int) and length < 0:
+            raise ShapeError(
+                f"{name}: padding of ({low}, {high}) would cut off more than the {size} elements "
+                "that there are along an axis"
+            )
     if lengths != out.shape[1:-1]:
         entries = [("slice", low, n, 1) for (low, _), n in zip(pairs, lengths, strict=True)]
         whole = [("slice", 0, size, 1) for size in (out.shape[0], out.shape[-1])]

@@ -20,7 +20,15 @@ from symgrad.ops.padding import pad
 from symgrad.ops.patches import patches_of
 from symgrad.ops.products import matmul
 from symgrad.ops.shape import moveaxis, reshape, transpose
-from symgrad.ops.spatial import Pairs, channels_first, from_last, pairs_of, steps_of, to_last
+from symgrad.ops.spatial import (
+    Pairs,
+    channels_first,
+    from_last,
+    pairs_of,
+    require_windows,
+    steps_of,
+    to_last,
+)
 from symgrad.ops.window_product import window_product
 from symgrad.ops.windows import windows_of
 
@@ -51,6 +59,7 @@ def _conv(
     _check_groups(name, x.shape[-1], inputs, outputs, count)
     extents = tuple([d * (w - 1) + 1 for w, d in zip(window, gaps, strict=True)])
     pairs = pairs_of(name, padding, x.shape[1:-1], extents, strides)
+    require_windows(name, x, pairs, extents)
     x = _padded(x, pairs)
     if isinstance(inputs, int) and inputs == 1 and count > 1:
         windows = windows_of(x, window, tuple(range(1, 1 + rank)), strides, gaps)

@@ -13,7 +13,15 @@ from symgrad.ir.size import product
 from symgrad.ops.creation import ones
 from symgrad.ops.padding import pad
 from symgrad.ops.shape import expand_dims
-from symgrad.ops.spatial import Pairs, channels_first, from_last, pairs_of, steps_of, to_last
+from symgrad.ops.spatial import (
+    Pairs,
+    channels_first,
+    from_last,
+    pairs_of,
+    require_windows,
+    steps_of,
+    to_last,
+)
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
 
@@ -33,6 +41,7 @@ def _arguments(
             raise DeclarationError(
                 f"{name}: padding of {pair} would leave windows of {size} with nothing in them"
             )
+    require_windows(name, x, pairs, sizes)
     axes = tuple(range(1, 1 + rank))
     return x, {"window": sizes, "axes": axes, "stride": steps}, pairs, first
 

@@ -7,13 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError, ShapeError
+from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.aval import format_shape
 from symgrad.ir.node import Expr
 from symgrad.ir.size import Size, as_size, size_max
 from symgrad.ops.shape import moveaxis
 
-__all__ = ["Pairs", "Steps", "channels_first", "from_last", "pairs_of", "steps_of", "to_last"]
+__all__ = [
+    "Pairs",
+    "Steps",
+    "channels_first",
+    "from_last",
+    "pairs_of",
+    "require_windows",
+    "steps_of",
+    "to_last",
+]
 
 Steps = tuple[int, ...]
 Pairs = tuple[tuple[Size, Size], ...]
@@ -66,8 +75,29 @@ def pairs_of(
         ends = tuple(item) if isinstance(item, (tuple, list)) else (item, item)
         if len(ends) != 2:
             raise DeclarationError(f"{name}: expected a pair (before, after); got {item!r}")
-        pairs.append((as_size(ends[0]), as_size(ends[1])))
+        pairs.append((_width(name, ends[0]), _width(name, ends[1])))
     return tuple(pairs)
+
+
+def _width(name: str, given: Any) -> Size:
+    """So many elements of padding: a negative number would be a slice."""
+    try:
+        return as_size(given)
+    except (ShapeError, DTypeError, DeclarationError):
+        raise DeclarationError(
+            f"{name}: expected widths of padding >= 0, integers; got {given!r}"
+        ) from None
+
+
+def require_windows(name: str, x: Expr, pairs: Pairs, extents: tuple[Size, ...]) -> None:
+    """Refuse windows that are larger than an array with its padding, where both are known."""
+    for axis, ((low, high), extent) in enumerate(zip(pairs, extents, strict=True), start=1):
+        room = x.shape[axis] + low + high
+        if isinstance(room, int) and isinstance(extent, int) and room < extent:
+            raise ShapeError(
+                f"{name}: a window of {extent} on axis {axis} of {format_shape(x.shape)}, padded "
+                f"by ({low}, {high}): it does not fit"
+            )
 
 
 def _same(size: Size, extent: Size, stride: int) -> Size:

@@ -249,6 +249,7 @@ def test_aliases() -> None:
         (lambda: init.identity()(rng(), (3,), "float64"), "needs a matrix"),
         (lambda: init.delta()(rng(), (3,), "float64"), "delta: needs at least two axes"),
         (lambda: init.arranged(init.he_normal(), 0), "groups should be an integer >= 1, not 0"),
+        (lambda: init.arranged(init.zeros(), 0), "groups should be an integer >= 1, not 0"),
         (lambda: init.arranged(init.he_normal(), 2.0), "an integer >= 1, not 2.0"),  # type: ignore[arg-type]
         (lambda: init.Arranged(init.zeros(), 2), "looks at the shape, not Constant"),  # type: ignore[arg-type]
         (lambda: init.arranged(init.he_normal(), 2)(rng(), (3, 5), "float64"), "2 groups, not"),
@@ -266,3 +267,11 @@ def test_nonsense_is_a_declaration_error(make: Callable[[], object], message: st
     with pytest.raises(DeclarationError, match=message) as caught:
         make()
     assert isinstance(caught.value, SymgradError) and isinstance(caught.value, ValueError)
+
+
+def test_numpy_integers_count_groups() -> None:
+    drawn = [
+        init.arranged(init.he_normal(), groups)(rng(), (3, 2, 4), "float64")
+        for groups in (2, np.int64(2))
+    ]
+    np.testing.assert_array_equal(*drawn)

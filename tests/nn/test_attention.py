@@ -288,6 +288,37 @@ def test_rotary_attention_knows_distances_alone() -> None:
     assert far > 1e-3
 
 
+def test_a_symbolic_number_of_features_stays_in_single_precision() -> None:
+    """The size of a query is a number in the default scale: no double in a float32 network."""
+    q, v = sg.input("q", ("T", "D"), "float32"), sg.input("v", ("T", 3), "float32")
+    y = sg.nn.attention(q, q, v)
+    assert y.dtype == "float32"
+    rows, values = table(4, 5, frequency=1.7), table(4, 3, frequency=0.7)
+    found = sg.function([q, v], y)(rows.astype("float32"), values.astype("float32"))
+    assert found.dtype == np.float32
+    expected = by_loops(rows, rows, values, lambda i, j: True)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_of_no_features_all_keys_are_alike() -> None:
+    q, v = sg.input("q", ("T", 0)), sg.input("v", ("T", 3))
+    values = table(4, 3, frequency=0.7)
+    found = sg.function([q, v], sg.nn.attention(q, q, v))(np.zeros((4, 0)), values)
+    np.testing.assert_allclose(found, np.tile(values.mean(0), (4, 1)), rtol=1e-14)
+
+
+def test_a_mask_of_fewer_axes_than_the_queries_is_the_same_for_all_heads() -> None:
+    """As many heads as examples: a mask for each of these is not one for each head."""
+    x = sg.input("x", (4, 2, 3, 8))
+    masks = np.stack([np.eye(3), np.ones((3, 3))]).astype(bool)
+    with sg.nn.shared():
+        short = sg.nn.multi_head_attention(x, heads=2, mask=masks)
+        full = sg.nn.multi_head_attention(x, heads=2, mask=np.broadcast_to(masks, (4, 2, 3, 3)))
+    model = sg.compile(short.sum() + full.sum(), outputs=[short, full])
+    found = model.predict(model.init(), x=table(4, 2, 3, 8, frequency=1.7))
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (2, 1), (1, 5)])
 def test_small_batches(shape: tuple[int, int]) -> None:
     x = sg.input("x", ("B", "T", 4))
@@ -344,6 +375,28 @@ X = sg.input("x", ("B", "T", 6))
             lambda: sg.nn.attention(sg.input("i", (3, 3), "int64"), X, X),
             sg.DTypeError,
             "attention: expected a floating array; got int64",
+        ),
+        (
+            lambda: sg.nn.attention(X, X, X, scale="d"),
+            sg.DeclarationError,
+            "attention: expected scale, a finite number; got 'd'",
+        ),
+        (
+            lambda: sg.nn.attention(X, X, X, np.ones((3, 3), bool)),
+            sg.DeclarationError,
+            "attention: expected causal to be True or False; got array",
+        ),
+        (
+            lambda: sg.nn.multi_head_attention(X, X, X, 2, sg.input("m", ("T", "T"), "bool")),
+            sg.DeclarationError,
+            "multi_head_attention: expected causal to be True or False; got <Expr m",
+        ),
+        (
+            lambda: sg.nn.multi_head_attention(
+                X, heads=2, mask=sg.input("m", ("B", 3, "T", "T"), "bool")
+            ),
+            sg.ShapeError,
+            r"a mask that broadcasts to \(B, 2, T, T\); got \(B, 3, T, T\)",
         ),
         (
             lambda: sg.nn.multi_head_attention(X, X, X),

@@ -71,6 +71,22 @@ def test_a_bad_rate_is_refused(rate: object) -> None:
         sg.nn.dropout(sg.input("x", (3,)), rate)  # type: ignore[arg-type]
 
 
+def test_any_real_number_is_a_rate() -> None:
+    x = sg.param("x", (1000,))
+    model = sg.compile(sg.nn.dropout(x, np.float32(0.5)).sum())
+    _, grads = model.value_and_grad(model.init(), rng=np.random.default_rng(0))
+    assert set(grads["x"]) == {0.0, 2.0}
+
+
+def test_what_is_dropped_almost_always_is_scaled_by_what_it_is() -> None:
+    rate = float(np.nextafter(1.0, 0.0))  # is kept with probability 2**-53
+    x = sg.param("x", (1000,), init=1.0)
+    model = sg.compile(sg.nn.dropout(x, rate).sum())
+    loss, _ = model.value_and_grad(model.init(), rng=np.random.default_rng(0))
+    assert loss == 0.0
+    assert "1.1102230246251565e-16" in model.source  # and not 0.0, by which nothing is divided
+
+
 def test_integers_are_refused() -> None:
     with pytest.raises(sg.DTypeError, match="floating"):
         sg.nn.dropout(sg.input("x", (3,), dtype="int64"), 0.5)

@@ -242,10 +242,18 @@ def test_scale_and_shift_may_be_left_out(
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda x: nn.batch_norm(x, momentum=1.5), sg.DeclarationError, "0 <= momentum <= 1; got"),
-        (lambda x: nn.batch_norm(x, eps=-1.0), sg.DeclarationError, "eps >= 0; got -1.0"),
-        (lambda x: nn.layer_norm(x, eps=float("nan")), sg.DeclarationError, "eps >= 0; got nan"),
-        (lambda x: nn.layer_norm(x, eps="1"), sg.DeclarationError, "eps >= 0; got '1'"),
+        (
+            lambda x: nn.batch_norm(x, momentum=1.5),
+            sg.DeclarationError,
+            "0 <= momentum <= 1, .* got",
+        ),
+        (lambda x: nn.batch_norm(x, eps=-1.0), sg.DeclarationError, "eps >= 0, .* got -1.0"),
+        (lambda x: nn.layer_norm(x, eps=float("nan")), sg.DeclarationError, "eps >= 0, .* got nan"),
+        (lambda x: nn.layer_norm(x, eps=float("inf")), sg.DeclarationError, "finite.*; got inf"),
+        (lambda x: nn.layer_norm(x, scale=0.5), sg.DeclarationError, "scale to be True or False"),
+        (lambda x: nn.batch_norm(x, shift=None), sg.DeclarationError, "True or False; got None"),
+        (lambda x: nn.layer_norm(x, True), sg.ShapeError, "layer_norm: expected an axis"),
+        (lambda x: nn.layer_norm(x, eps="1"), sg.DeclarationError, "eps >= 0, .* got '1'"),
         (lambda x: nn.layer_norm(x, 4), sg.ShapeError, r"an axis of .* \(B, 3, 4\); got 4"),
         (lambda x: nn.layer_norm(x, ()), sg.ShapeError, r"one or more; got \(\)"),
         (lambda x: nn.layer_norm(x, (2, -1)), sg.ShapeError, r"different axes.* got \(2, -1\)"),
@@ -262,3 +270,10 @@ def test_nonsense_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         make(sg.input("x", ("B", 3, 4)))
+
+
+def test_numpy_integers_are_axes() -> None:
+    x = sg.input("x", ("B", 3, 4))
+    with sg.nn.shared():
+        assert nn.layer_norm(x, np.int64(1)) is nn.layer_norm(x, 1)
+        assert nn.batch_norm(x, np.int8(-1), name="b").shape == x.shape

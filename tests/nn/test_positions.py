@@ -132,6 +132,29 @@ X = sg.input("x", ("B", 9, 5))
             sg.DTypeError,
             "expected a floating dtype; got int64",
         ),
+        (
+            lambda: sg.nn.sinusoidal_positions(-1, 4),
+            sg.DeclarationError,
+            "expected length >= 0, an integer; got -1",
+        ),
+        (lambda: sg.nn.sinusoidal_positions(2.5, 4), sg.DeclarationError, "length .* got 2.5"),
+        (
+            lambda: sg.nn.rotary(sg.input("x", (5, 4)), np.arange(3)),
+            sg.ShapeError,
+            r"rotary: expected positions of a shape that broadcasts to \(5,\); got \(3,\)",
+        ),
+        (
+            lambda: sg.nn.rotary(sg.input("x", (5, 4)), np.zeros((2, 5))),
+            sg.ShapeError,
+            r"broadcasts to \(5,\); got \(2, 5\)",
+        ),
+        (
+            lambda: sg.nn.rotary(
+                sg.input("x", ("B", 2, "T", 4)), sg.input("at", ("B", "T"), "int64")
+            ),
+            sg.ShapeError,
+            r"broadcasts to \(B, 2, T\); got \(B, T\)",
+        ),
         (lambda: sg.nn.learned_positions(X, 0), sg.DeclarationError, "expected max_length >= 1"),
         (
             lambda: sg.nn.learned_positions(X, 8),

@@ -352,6 +352,26 @@ X = sg.input("x", ("B", "T", 5))
         (lambda: sg.nn.lstm(X, 2, layers=0), sg.DeclarationError, "expected layers >= 1"),
         (lambda: sg.nn.lstm(X, 2, dropout=1.0), sg.DeclarationError, "0 <= rate < 1"),
         (
+            lambda: sg.nn.lstm(X, 2, forget_bias="one"),
+            sg.DeclarationError,
+            "lstm: expected forget_bias, a finite number; got 'one'",
+        ),
+        (
+            lambda: sg.nn.lstm(X, 2, forget_bias=np.ones(2)),
+            sg.DeclarationError,
+            "lstm: expected forget_bias, a finite number",
+        ),
+        (
+            lambda: sg.nn.gru(X, 2, bidirectional="both"),
+            sg.DeclarationError,
+            "gru: expected bidirectional to be True or False; got 'both'",
+        ),
+        (
+            lambda: sg.nn.gru(X, 2, bias=sg.init.ones()),
+            sg.DeclarationError,
+            "gru: expected bias to be True or False; got Constant",
+        ),
+        (
             lambda: sg.nn.rnn(X, 2, activation="tanh"),
             sg.DeclarationError,
             "rnn: expected a function such as sg.relu as the activation; got 'tanh'",
