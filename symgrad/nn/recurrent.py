@@ -64,9 +64,9 @@ class _Layers(NamedTuple):
         dropped(self.what, self.dropout)  # refused even where there is one layer alone
         starts = self._starts(x, initial)
         present = None if mask is None else self._present(x, mask)
-        if present is not None:
-            x = sg.where(present.swapaxes(0, 1), x, 0)  # padding takes no part, whatever it holds
         rows = x.swapaxes(0, 1)
+        if present is not None:
+            rows = sg.where(present, rows, 0)  # padding takes no part, whatever it holds
         ends: list[State] = []
         with named(name):
             for k in range(self.layers):

@@ -22,6 +22,7 @@ from symgrad.ops.products import matmul
 from symgrad.ops.shape import moveaxis, reshape, transpose
 from symgrad.ops.spatial import (
     Pairs,
+    Steps,
     channels_first,
     from_last,
     pairs_of,
@@ -64,7 +65,14 @@ def _conv(
     if isinstance(inputs, int) and inputs == 1 and count > 1:
         windows = windows_of(x, window, tuple(range(1, 1 + rank)), strides, gaps)
         return from_last(_depthwise(windows, k, rank), first)
-    return from_last(_grouped(patches_of(x, window, strides, gaps), k, rank, count), first)
+    return from_last(_grouped(_rows(x, window, strides, gaps), k, rank, count), first)
+
+
+def _rows(x: Expr, window: tuple[Size, ...], strides: Steps, gaps: Steps) -> Expr:
+    """The windows, to be multiplied by the kernel. Those of one element are the array itself."""
+    if any([not isinstance(size, int) or size != 1 for size in window]):
+        return patches_of(x, window, strides, gaps)
+    return x[(slice(None), *[slice(None, None, step) for step in strides])]
 
 
 def last_kernel(name: str, k: Expr, first: bool, rank: int) -> Expr:

@@ -212,3 +212,32 @@ def test_the_source_is_broken_where_a_call_has_its_arguments() -> None:
     long = [line for line in body.splitlines() if len(line) > 100 and "_require(" not in line]
     assert not long
     assert "patches(" in body
+
+
+@pytest.mark.parametrize("stride", [1, 2, (3, 1)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_window_of_one_element_copies_no_windows(stride: Any, groups: int) -> None:
+    """A product over channels: the array itself, or every so manieth of its places."""
+    x, k = sg.input("x", ("B", "H", 5, 4)), sg.input("k", (1, 1, 4 // groups, 6))
+    y = sg.conv2d(x, k, stride, groups=groups)
+    f = sg.function([x, k], [y, sg.grad((y * y).sum(), [x, k])], style="readable")
+    assert "patches(" not in f.source
+    data, kernel = RNG.uniform(-1, 1, (2, 4, 5, 4)), RNG.uniform(-1, 1, (1, 1, 4 // groups, 6))
+    down, right = (stride, stride) if isinstance(stride, int) else stride
+    places = data[:, ::down, ::right]
+    full = np.zeros((4, 6))  # a block for each group
+    i, o = 4 // groups, 6 // groups
+    blocks = [(slice(g * i, (g + 1) * i), slice(g * o, (g + 1) * o)) for g in range(groups)]
+    for rows, columns in blocks:
+        full[rows, columns] = kernel[0, 0][:, columns]
+    found, (dx, dk) = f(data, kernel)
+    np.testing.assert_allclose(found, places @ full, rtol=1e-13, atol=1e-14)
+    expected = np.zeros_like(data)
+    expected[:, ::down, ::right] = 2 * (places @ full) @ full.T
+    np.testing.assert_allclose(dx, expected, rtol=1e-12, atol=1e-13)
+    of_full = 2 * places.reshape(-1, 4).T @ (places @ full).reshape(-1, 6)
+    for rows, columns in blocks:
+        np.testing.assert_allclose(
+            dk[0, 0][:, columns], of_full[rows, columns], rtol=1e-12, atol=1e-13
+        )
+    assert f(data[:, :0], kernel)[0].shape[1] == 0  # an image of no rows has no results
