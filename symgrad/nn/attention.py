@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,20 @@ def attention(
     >>> y.shape
     (Dim('B'), Dim('T'), 8)
     """
+    return _attention(q, k, v, causal, mask, scale, dropout, operator.matmul)
+
+
+def _attention(
+    q: Any,
+    k: Any,
+    v: Any,
+    causal: bool,
+    mask: Any,
+    scale: Any,
+    dropout: float,
+    product: Callable[[Any, Any], Any],
+) -> sg.Expr:
+    """What :func:`attention` does, where `product` multiplies by keys and by values."""
     causal = flag("attention", "causal", causal)
     q, k, v = (floating("attention", one, 2) for one in (q, k, v))
     if not q.dtype == k.dtype == v.dtype:
@@ -91,14 +107,24 @@ def attention(
             sg.as_expr(d**-0.5).astype(q.dtype) if isinstance(d, sg.Dim) else (d or 1) ** -0.5
         )
     else:
-        factor = scale if isinstance(scale, sg.Expr) else real("attention", "scale", scale)
-    scores = sg.name((q * factor) @ k.mT, "scores")
+        given = isinstance(scale, sg.Expr)
+        factor = scale.astype(q.dtype) if given else real("attention", "scale", scale)
+    scores: sg.Expr = sg.name(product(q * factor, k.mT), "scores")
     bias, sighted = _bias(mask, causal, scores)
     if bias is not None:
         scores = scores + bias
     weights = drop(sg.name(sg.softmax(scores), "weights"), dropout)
-    mixed = weights @ v
+    mixed: sg.Expr = product(weights, v)
     return mixed if sighted is None else sg.where(sighted, mixed, 0)
+
+
+def _grouped(a: sg.Expr, b: sg.Expr) -> sg.Expr:
+    """``a @ b``, where several heads of `a` share one of `b`: theirs are the rows of one matrix."""
+    *batch, heads, length, size = a.shape
+    shared = b.shape[-3]
+    rows = a.reshape((*batch, shared, heads // shared * length, size))
+    y = rows @ b
+    return y.reshape((*y.shape[:-3], heads, length, y.shape[-1]))
 
 
 def _require_mask(mask: sg.Expr, scores: sg.Expr) -> None:
@@ -266,12 +292,12 @@ def multi_head_attention(
         )
         if rotary:
             queries, keys = rotated(queries), rotated(keys)
-        if kv_heads != heads:
-            keys, values = (sg.repeat(one, heads // kv_heads, axis=-3) for one in (keys, values))
         if mask is not None:
             mask = sg.as_expr(mask)
             if 2 < mask.ndim <= max(q.ndim, k.ndim):
                 mask = sg.expand_dims(mask, -3)
-        mixed = attention(queries, keys, values, causal, mask, scale, dropout).swapaxes(-3, -2)
+        product = operator.matmul if kv_heads == heads else _grouped
+        mixed = _attention(queries, keys, values, causal, mask, scale, dropout, product)
+        mixed = mixed.swapaxes(-3, -2)
         joined = sg.name(mixed.reshape((*mixed.shape[:-2], heads * size)), "mixed")
         return projected(joined, "o", units)

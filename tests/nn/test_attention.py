@@ -300,6 +300,20 @@ def test_a_symbolic_number_of_features_stays_in_single_precision() -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+def test_a_trained_scale_is_of_the_precision_of_the_queries() -> None:
+    q = sg.input("q", ("T", 4), "float32")
+    y = sg.nn.attention(q, q, q, scale=sg.param("scale", (), init=0.5))
+    model = sg.compile((y**2).sum(), outputs=y)
+    found = model.predict(model.init(), q=table(3, 4, frequency=1.7).astype("float32"))
+    assert y.dtype == found.dtype == np.float32
+
+
+def test_heads_that_share_keys_copy_none() -> None:
+    x = sg.input("x", ("B", "T", 8))
+    y = sg.nn.multi_head_attention(x, heads=4, kv_heads=2)
+    assert "repeat(" not in sg.compile(y.sum(), outputs=y, style="readable").source
+
+
 def test_of_no_features_all_keys_are_alike() -> None:
     q, v = sg.input("q", ("T", 0)), sg.input("v", ("T", 3))
     values = table(4, 3, frequency=0.7)
