@@ -52,6 +52,12 @@ def _beta(x: sg.Expr, axes: tuple[int, ...]) -> sg.Expr:
     return _along(x, sg.param("beta", shape, dtype=x.dtype), axes)
 
 
+def _affine(x: sg.Expr, axes: tuple[int, ...], scale: bool, shift: bool) -> sg.Expr:
+    """After a scale and a shift, where there are such."""
+    y = x * _gamma(x, axes) if scale else x
+    return y + _beta(x, axes) if shift else y
+
+
 def _standard(x: sg.Expr, axes: tuple[int, ...], eps: float) -> sg.Expr:
     """With mean 0 and variance 1 over these axes."""
     centred = x - x.mean(axes, keepdims=True)
@@ -208,9 +214,7 @@ def layer_norm(
     scale, shift = flag("layer_norm", "scale", scale), flag("layer_norm", "shift", shift)
     axes = _axes("layer_norm", x, axis)
     with named(name):
-        y = _standard(x, axes, eps)
-        y = y * _gamma(x, axes) if scale else y
-        return y + _beta(x, axes) if shift else y
+        return _affine(_standard(x, axes, eps), axes, scale, shift)
 
 
 def rms_norm(
@@ -259,8 +263,7 @@ def rms_norm(
     scale = flag("rms_norm", "scale", scale)
     axes = _axes("rms_norm", x, axis)
     with named(name):
-        y = x / sg.sqrt((x**2).mean(axes, keepdims=True) + eps)
-        return y * _gamma(x, axes) if scale else y
+        return _affine(x / sg.sqrt((x**2).mean(axes, keepdims=True) + eps), axes, scale, False)
 
 
 def group_norm(
@@ -319,9 +322,7 @@ def group_norm(
     axes = (*range(1, x.ndim - 1), x.ndim)  # space, and the channels of a group
     last = (x.ndim - 1,)
     with named(name):
-        y = sg.reshape(_standard(split, axes, eps), x.shape)
-        y = y * _gamma(x, last) if scale else y
-        return y + _beta(x, last) if shift else y
+        return _affine(sg.reshape(_standard(split, axes, eps), x.shape), last, scale, shift)
 
 
 def instance_norm(
@@ -365,6 +366,4 @@ def instance_norm(
     scale, shift = flag("instance_norm", "scale", scale), flag("instance_norm", "shift", shift)
     last = (x.ndim - 1,)
     with named(name):
-        y = _standard(x, tuple(range(1, x.ndim - 1)), eps)
-        y = y * _gamma(x, last) if scale else y
-        return y + _beta(x, last) if shift else y
+        return _affine(_standard(x, tuple(range(1, x.ndim - 1)), eps), last, scale, shift)

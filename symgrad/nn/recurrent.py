@@ -100,10 +100,8 @@ class _Layers(NamedTuple):
     ) -> tuple[sg.Expr, State]:
         """The states h after all steps of one layer in one direction, and the last state."""
         width, dtype = self.gates * self.units, rows.dtype
-        init, recurrent_init = (
-            arranged(self.init, self.gates),
-            arranged(self.recurrent_init, self.gates),
-        )
+        init = arranged(self.init, self.gates)
+        recurrent_init = arranged(self.recurrent_init, self.gates)
         products = rows @ sg.param("W", (rows.shape[-1], width), init, dtype)
         if self.bias:
             products = products + sg.param("b", (width,), self.bias_init, dtype)
@@ -250,18 +248,9 @@ def rnn(
         return lambda a, state: (activated("rnn", a + state[0] @ U, activation),)
 
     make = _Layers(
-        "rnn",
-        ("h",),
-        1,
-        units,
-        layers,
-        bidirectional,
-        dropout,
-        init,
-        recurrent_init,
-        bias,
-        memory,
-    )
+        "rnn", ("h",), 1, units, layers, bidirectional, dropout,
+        init, recurrent_init, bias, memory,
+    )  # fmt: skip
     outputs, h = make(x, cell, initial, mask, name)
     return outputs, h
 
@@ -343,18 +332,9 @@ def gru(
         return step
 
     make = _Layers(
-        "gru",
-        ("h",),
-        3,
-        units,
-        layers,
-        bidirectional,
-        dropout,
-        init,
-        recurrent_init,
-        bias,
-        memory,
-    )
+        "gru", ("h",), 3, units, layers, bidirectional, dropout,
+        init, recurrent_init, bias, memory,
+    )  # fmt: skip
     outputs, h = make(x, cell, initial, mask, name)
     return outputs, h
 
@@ -448,18 +428,8 @@ def lstm(
         return step
 
     make = _Layers(
-        "lstm",
-        ("h", "c"),
-        4,
-        units,
-        layers,
-        bidirectional,
-        dropout,
-        init,
-        recurrent_init,
-        bias,
-        memory,
-        bias_init,
-    )
+        "lstm", ("h", "c"), 4, units, layers, bidirectional, dropout,
+        init, recurrent_init, bias, memory, bias_init,
+    )  # fmt: skip
     outputs, (h, c) = make(x, cell, initial, mask, name)
     return outputs, (h, c)
