@@ -10,7 +10,7 @@ import ast
 import itertools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -100,9 +100,23 @@ def test_value(name: str) -> None:
         assert node.dtype == want.dtype, f"{case}: declared {node.dtype}, got {want.dtype}"
 
 
+def moves_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[tuple[object, Array]]:
+    """Entry by entry; of a large array some, and all of them at once in a random direction."""
+    entries = list(np.ndindex(shape))
+    if len(entries) > 16:
+        chosen = np.random.default_rng(len(entries)).choice(len(entries), 12, replace=False)
+        # half of a move: two entries that come closer to each other are to stay in order
+        yield "all of it", weights(len(entries), shape, dtype) / 2
+        entries = [entries[k] for k in sorted(chosen)]
+    for index, unit in itertools.product(entries, (1, 1j) if dtype.kind == "c" else (1,)):
+        direction = np.zeros(shape, dtype)
+        direction[index] = unit
+        yield list(index), direction
+
+
 @every_op
 def test_first_derivatives(name: str) -> None:
-    """Entry by entry; reverse and forward mode."""
+    """Along single entries and in random directions; reverse and forward mode."""
     for case in cases(name):
         active = case.differentiable
         if not active:
@@ -118,14 +132,11 @@ def test_first_derivatives(name: str) -> None:
         (tangent,) = pushforward([node], wrt, tangents)
         for i, x, t, gradient in zip(active, wrt, tangents, reverse, strict=True):
             assert gradient.shape == x.shape, f"{case}: gradient of shape {gradient.shape}"
-            units = (1, 1j) if x.dtype.kind == "c" else (1,)
-            for index, unit in itertools.product(np.ndindex(case.values[i].shape), units):
-                direction = np.zeros(case.values[i].shape, x.dtype)
-                direction[index] = unit
+            for place, direction in moves_of(case.values[i].shape, x.dtype):
                 expected, _ = slope(case.reference, case.values, {i: direction})
-                what = f"{case}: d / d argument {i} {list(index)}"
+                what = f"{case}: d / d argument {i} {place}"
                 size = max(1.0, float(np.abs(want).max(initial=0)))
-                got = paired(gradient[index], unit)
+                got = paired(gradient, direction)
                 assert_close(got, paired(weight, expected), f"{what}, reverse", 1e-7, size)
                 if tangent is None:
                     pushed = np.zeros(want.shape, want.dtype)
