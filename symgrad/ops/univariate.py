@@ -102,6 +102,14 @@ class Formula:
         """The formula as it was written, on an expression."""
         return self.nodes(x)[-1]
 
+    def mapped(self, function: Callable[[float], float]) -> Formula:
+        """The formula with other numbers in it."""
+        steps = [
+            (op, args, (("value", function(attrs[0][1])), *attrs[1:]) if op == "literal" else attrs)
+            for op, args, attrs in self.steps
+        ]
+        return _restored(tuple(steps))
+
     @_once
     def pieces(self) -> tuple[Piece, ...]:
         """Where a polynomial stands in for the formula."""
