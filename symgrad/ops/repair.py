@@ -144,13 +144,15 @@ class Profile:
     bad: frozenset[float]
     #: the same anywhere at all
     unstable: bool
+    #: whether digits are lost near a center at numbers whose powers stay in range
+    cancels: bool
 
 
 @lru_cache(maxsize=8192)
 def profile(formula: Formula) -> Profile:
     """Look for lost digits: by the difference between single and double precision."""
     if len(formula.steps) < 2:
-        return Profile(frozenset(), False)
+        return Profile(frozenset(), False, False)
     centers = _centers(formula)
     groups = [_approach(c) for c in centers] + [np.asarray(_PLAIN, np.float32)]
     ends = np.cumsum([len(g) for g in groups])
@@ -162,15 +164,18 @@ def profile(formula: Formula) -> Profile:
         single, double = _in_both(formula, points)
         extra = _values(formula, extra)
     except (CompileError, ImportError):  # it needs what is not installed
-        return Profile(frozenset(), False)
+        return Profile(frozenset(), False, False)
     at, below, above = (extra[i * len(finite) : (i + 1) * len(finite)] for i in range(3))
-    bad = set()
+    bad, cancels = set(), False
     for center, value, start, end in zip(
         centers, [*at, np.nan, np.nan], [0, *ends], ends, strict=False
     ):
         part = slice(start, end)
         if _loses_digits(center, value, single[part], double[part]):
             bad.add(center)
+            near = (np.abs(points[part]) > 1e-4) & (np.abs(points[part]) < 1e4)
+            lost = _lost(single[part][near], double[part][near], 1e37)
+            cancels = cancels or bool(np.any(lost >= _ALARM))
     with np.errstate(all="ignore"):
         holes = np.isnan(at) & (np.abs(below - above) < 1)
     bad.update(float(c) for c in finite[holes])
@@ -178,34 +183,35 @@ def profile(formula: Formula) -> Profile:
     out = np.isnan(extra[-4:])
     gaps = (out[:2].any() and np.isfinite(plain[7])) or (out[2:].any() and np.isfinite(plain[-1]))
     loses = _loss(single[ends[-2] :], plain, 1e30, _ALARM)
-    return Profile(frozenset(bad), bool(bad or gaps or (loses is not None and loses)))
+    return Profile(frozenset(bad), bool(bad or gaps or loses), cancels)
 
 
 def loses_no_more(one: Formula, other: Formula) -> bool:
     """Whether a formula loses digits only near those special points of another where that does."""
-    for center in _centers(other):
-        if center in profile(other).bad:
-            continue
-        points = _approach(center)
-        try:
-            single, double = _in_both(one, points)
-            [value] = _values(one, np.array([center]))
-        except (CompileError, ImportError):
-            return False
-        if _loses_digits(center, value, single, double):
-            return False
+    groups = [_approach(c) for c in _centers(other) if c not in profile(other).bad]
+    try:
+        for points in [*groups, np.asarray(_PLAIN, np.float32)]:
+            mine, theirs = [_lost(*_in_both(f, points), 1e37) for f in (one, other)]
+            with np.errstate(invalid="ignore"):
+                if np.any((mine > _ALARM) & ~(mine < 4 * np.nanmax(theirs, initial=0))):
+                    return False
+    except (CompileError, ImportError):
+        return False
     return True
 
 
-def _loss(single: Array, double: Array, largest: float, allowed: float | Array) -> bool | None:
-    """Whether single precision loses more digits than allowed; None if too little is known."""
+def _lost(single: Array, double: Array, largest: float) -> Array:
+    """What single precision loses, in units in the last place; NaN where nothing is known."""
     with np.errstate(all="ignore"):
         usual = np.isfinite(double) & (np.abs(double) > 1 / largest) & (np.abs(double) < largest)
-        if usual.sum() < 6:
-            return None
-        exact = double[usual]
-        loss = np.abs(single[usual] - exact) / np.spacing(np.abs(exact).astype(np.float32))
-        return bool(np.any(~(loss < np.broadcast_to(allowed, double.shape)[usual])))
+        lost = np.abs(single - double) / np.spacing(np.abs(double).astype(np.float32))
+        return np.where(usual, np.where(np.isnan(lost), np.inf, lost), np.nan)
+
+
+def _loss(single: Array, double: Array, largest: float, allowed: float | Array) -> bool:
+    """Whether single precision loses more digits than allowed, where enough is known."""
+    lost = _lost(single, double, largest)
+    return bool((~np.isnan(lost)).sum() >= 6 and np.any(lost >= allowed))
 
 
 def _loses_digits(center: float, value: float, single: Array, double: Array) -> bool:
@@ -219,7 +225,7 @@ def _loses_digits(center: float, value: float, single: Array, double: Array) -> 
     elif center and np.isfinite(value) and value:
         # sin(3 pi x) has zeros near all thirds, and none quite there: no special point
         return False
-    return bool(_loss(single, double, 1e37, _ALARM * _amplified(center, double)))
+    return _loss(single, double, 1e37, _ALARM * _amplified(center, double))
 
 
 def _amplified(center: float, double: Array) -> float | Array:
