@@ -210,18 +210,18 @@ def quotient_form(formula: Formula, x: Expr) -> Expr | None:
         if not part.below and len(part.above) > 1:
             written.setdefault(part.above, node)
     rest, factors = value.above, []
-    for part in written:
-        rest, n = _without(rest, part)
+    for known, node in written.items():
+        rest, n = _without(rest, known)
         if n:
-            factors.append(_power(written[part], n))
+            factors.append(_power(node, n))
     if len(rest) > 1 or rest[0] != 1 or not factors:
         factors.insert(0, _polynomial(rest, x))
     found = factors[0]
     for factor in factors[1:]:
         found = multiply(found, factor)
-    for factor, n in value.below.items():
-        divisor = written[factor] if factor in written else _polynomial(factor, x)
-        if n * (len(factor) - 1) <= 2:
+    for below, n in value.below.items():
+        divisor = written[below] if below in written else _polynomial(below, x)
+        if n * (len(below) - 1) <= 2:
             found = found / _power(divisor, n)
         else:  # the power may leave the range
             for _ in range(n):
