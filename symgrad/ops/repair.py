@@ -30,8 +30,8 @@ Array = np.ndarray[Any, Any]
 
 #: units in the last place that a formula may lose before it is looked at; and that it may keep
 _ALARM, _GOOD = 64.0, 4.0
-#: coefficients of a polynomial at most
-_LONGEST = 34
+#: coefficients of a polynomial at most; and on the shortest interval that is tried
+_LONGEST, _LONG = 34, 20
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _approach(center: float) -> Array:
     """Points that come ever closer to a center, exact in single precision."""
     if np.isinf(center):
         return np.asarray(np.sign(center) * _FAR, np.float32)
-    steps = _NEAR if center == 0 else _NEAR[8:]
+    steps, center = _NEAR if center == 0 else _NEAR[8:], _to_single(center)
     return np.asarray(center + steps * (abs(center) or 1.0), np.float32)
 
 
@@ -119,6 +119,23 @@ def _values(formula: Formula, points: Array) -> Array:
         return np.broadcast_to(evaluate([formula.build(x)], {x: points})[0], points.shape)
 
 
+def _in_both(formula: Formula, points: Array) -> tuple[Array, Array]:
+    """In single and in double precision, both as doubles.
+
+    Numbers of the formula are rounded to single precision in both: what is seen is lost by its
+    steps, not by 0.7 that is another number in single precision.
+    """
+    rounded = formula.mapped(_to_single)
+    single = _values(rounded, points).astype(np.float64)
+    return single, _values(rounded, points.astype(np.float64))
+
+
+def _to_single(number: float) -> float:
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(number))
+    return rounded if rounded and np.isfinite(rounded) else number
+
+
 @dataclass(frozen=True)
 class Profile:
     """Where a formula, evaluated as it is written, is not to be trusted."""
@@ -127,13 +144,15 @@ class Profile:
     bad: frozenset[float]
     #: the same anywhere at all
     unstable: bool
+    #: whether digits are lost near a center at numbers whose powers stay in range
+    cancels: bool
 
 
 @lru_cache(maxsize=8192)
 def profile(formula: Formula) -> Profile:
     """Look for lost digits: by the difference between single and double precision."""
     if len(formula.steps) < 2:
-        return Profile(frozenset(), False)
+        return Profile(frozenset(), False, False)
     centers = _centers(formula)
     groups = [_approach(c) for c in centers] + [np.asarray(_PLAIN, np.float32)]
     ends = np.cumsum([len(g) for g in groups])
@@ -142,62 +161,87 @@ def profile(formula: Formula) -> Profile:
     beside = [finite + sign * 1e-5 * np.where(finite == 0, 1, np.abs(finite)) for sign in (-1, 1)]
     extra = np.concatenate([finite, *beside, _OUT])
     try:
-        single = _values(formula, points).astype(np.float64)
-        double = _values(formula, np.concatenate([points.astype(np.float64), extra]))
+        single, double = _in_both(formula, points)
+        extra = _values(formula, extra)
     except (CompileError, ImportError):  # it needs what is not installed
-        return Profile(frozenset(), False)
-    double, extra = double[: len(points)], double[len(points) :]
-    bad = set()
-    for center, start, end in zip(centers, [0, *ends], ends, strict=False):
-        part = slice(start, end)
-        if _loses_digits(center, single[part], double[part]):
-            bad.add(center)
+        return Profile(frozenset(), False, False)
     at, below, above = (extra[i * len(finite) : (i + 1) * len(finite)] for i in range(3))
+    bad, cancels = set(), False
+    for center, value, start, end in zip(
+        centers, [*at, np.nan, np.nan], [0, *ends], ends, strict=False
+    ):
+        part = slice(start, end)
+        if _loses_digits(center, value, single[part], double[part]):
+            bad.add(center)
+            near = (np.abs(points[part]) > 1e-4) & (np.abs(points[part]) < 1e4)
+            lost = _lost(single[part][near], double[part][near], 1e37)
+            cancels = cancels or bool(np.any(lost >= _ALARM))
     with np.errstate(all="ignore"):
         holes = np.isnan(at) & (np.abs(below - above) < 1)
     bad.update(float(c) for c in finite[holes])
     plain = double[ends[-2] :]
     out = np.isnan(extra[-4:])
     gaps = (out[:2].any() and np.isfinite(plain[7])) or (out[2:].any() and np.isfinite(plain[-1]))
-    loses = _loss(single[ends[-2] :], plain, 1e30)
-    return Profile(frozenset(bad), bool(bad or gaps or (loses is not None and loses)))
+    loses = _loss(single[ends[-2] :], plain, 1e30, _ALARM)
+    return Profile(frozenset(bad), bool(bad or gaps or loses), cancels)
 
 
 def loses_no_more(one: Formula, other: Formula) -> bool:
     """Whether a formula loses digits only near those special points of another where that does."""
-    for center in _centers(other):
-        if center in profile(other).bad:
-            continue
-        points = _approach(center)
-        try:
-            single = _values(one, points).astype(np.float64)
-            double = _values(one, points.astype(np.float64))
-        except (CompileError, ImportError):
-            return False
-        if _loses_digits(center, single, double):
-            return False
+    groups = [_approach(c) for c in _centers(other) if c not in profile(other).bad]
+    try:
+        for points in [*groups, np.asarray(_PLAIN, np.float32)]:
+            mine, theirs = [_lost(*_in_both(f, points), 1e37) for f in (one, other)]
+            with np.errstate(invalid="ignore"):
+                if np.any((mine > _ALARM) & ~(mine < 4 * np.nanmax(theirs, initial=0))):
+                    return False
+    except (CompileError, ImportError):
+        return False
     return True
 
 
-def _loss(single: Array, double: Array, largest: float) -> bool | None:
-    """Whether single precision loses many digits; None if too little is known."""
+def _lost(single: Array, double: Array, largest: float) -> Array:
+    """What single precision loses, in units in the last place; NaN where nothing is known."""
     with np.errstate(all="ignore"):
         usual = np.isfinite(double) & (np.abs(double) > 1 / largest) & (np.abs(double) < largest)
-        if usual.sum() < 6:
-            return None
-        exact = double[usual]
-        loss = np.abs(single[usual] - exact) / np.spacing(np.abs(exact).astype(np.float32))
-    return bool(np.any(~(loss < _ALARM)))
+        lost = np.abs(single - double) / np.spacing(np.abs(double).astype(np.float32))
+        return np.where(usual, np.where(np.isnan(lost), np.inf, lost), np.nan)
 
 
-def _loses_digits(center: float, single: Array, double: Array) -> bool:
+def _loss(single: Array, double: Array, largest: float, allowed: float | Array) -> bool:
+    """Whether single precision loses more digits than allowed, where enough is known."""
+    lost = _lost(single, double, largest)
+    return bool((~np.isnan(lost)).sum() >= 6 and np.any(lost >= allowed))
+
+
+def _loses_digits(center: float, value: float, single: Array, double: Array) -> bool:
+    """Whether it does, coming closer to a center; `value` is the one at the center."""
     if np.isinf(center):
         with np.errstate(all="ignore"):
             pace = np.abs(np.diff(np.log2(np.abs(double))))
         # what grows, decays or oscillates faster than a power has no series in 1 / x
         if not np.all(pace[np.isfinite(pace)] < 40) or np.isfinite(double).sum() < 12:
             return False
-    return bool(_loss(single, double, 1e37))
+    elif center and np.isfinite(value) and value:
+        # sin(3 pi x) has zeros near all thirds, and none quite there: no special point
+        return False
+    return _loss(single, double, 1e37, _ALARM * _amplified(center, double))
+
+
+def _amplified(center: float, double: Array) -> float | Array:
+    """By how much the formula amplifies what rounding x itself would do, near a zero or a pole.
+
+    ``x - sqrt(x)`` at 1 and ``1 / (x^2 - 4)`` at 2 lose no more than that as they are written. What
+    only touches zero, as ``x - 1 - log x`` does, shall not become negative.
+    """
+    if not center or np.isinf(center):
+        return 1.0
+    with np.errstate(all="ignore"):
+        pace = np.log2(np.abs(double[-8:-2] / double[-6:]))
+    order = np.round(np.median(pace))
+    if not (np.all(np.abs(pace - order) < 0.1) and (order == 1 or order < 0)):
+        return 1.0
+    return np.asarray(np.abs(order / _NEAR[8:]))
 
 
 # ---------------------------------------------------------------- mending
@@ -325,6 +369,9 @@ def _mended(formula: Formula, truth: Truth, center: float) -> Piece | None:
     if shape is None:
         return None
     power, step = shape
+    # what no polynomial fits on the shortest interval, none fits on a longer one
+    if _fitted(truth, center, min(radii) * unit, power, step, _LONG) is None:
+        return None
     trusted = [r for r in radii if naive[r] <= _GOOD]
     # the smallest radius outside of which all is well, then the best that there is
     wanted = [r for r in reversed(radii) if all(naive[q] <= _GOOD for q in radii if q >= r)]
@@ -374,7 +421,9 @@ def _shape(truth: Truth, center: float, unit: float) -> tuple[float, int] | None
         return power, 2 if even else 1
 
 
-def _fitted(truth: Truth, center: float, radius: float, power: float, step: int) -> Piece | None:
+def _fitted(
+    truth: Truth, center: float, radius: float, power: float, step: int, most: int = _LONGEST
+) -> Piece | None:
     import mpmath
 
     from symgrad.symbolic.series import fit
@@ -390,7 +439,7 @@ def _fitted(truth: Truth, center: float, radius: float, power: float, step: int)
         low, high = 0.0, radius**2
     else:
         low, high = (0.0 if np.isinf(center) else -radius), radius
-    coefficients = fit(rest, low, high, _LONGEST)
+    coefficients = fit(rest, low, high, most)
     if coefficients is None:
         return None
     return Piece(center, radius, power, step, coefficients)

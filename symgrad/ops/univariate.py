@@ -102,6 +102,14 @@ class Formula:
         """The formula as it was written, on an expression."""
         return self.nodes(x)[-1]
 
+    def mapped(self, function: Callable[[float], float]) -> Formula:
+        """The formula with other numbers in it."""
+        steps = [
+            (op, args, (("value", function(attrs[0][1])), *attrs[1:]) if op == "literal" else attrs)
+            for op, args, attrs in self.steps
+        ]
+        return _restored(tuple(steps))
+
     @_once
     def pieces(self) -> tuple[Piece, ...]:
         """Where a polynomial stands in for the formula."""
@@ -139,7 +147,8 @@ class Formula:
     def needed(self) -> bool:
         """Whether there is more to the formula than its steps.
 
-        It has polynomials, or its derivative has; or its stable form has kinks, so that no formula
+        It has polynomials, or its derivative has; or the derivative that the chain rule gives
+        cancels, and another form of it does not; or its stable form has kinks, so that no formula
         that it is a part of could be looked at any more.
         """
         if not self.is_unstable:
@@ -150,6 +159,7 @@ class Formula:
             or (self.stable.has_kinks and not self.has_kinks)
             or slope.in_range.has_kinks
             or bool(profile(slope.in_range).bad and slope.pieces)
+            or (profile(slope).cancels and not profile(slope.in_range).bad)
         )
 
     @property

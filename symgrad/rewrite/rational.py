@@ -286,7 +286,7 @@ def _term(k: int, r: Ratio, x: Expr) -> Expr:
     above, roots = _without_roots_at_one(above)
     below, poles = _without_roots_at_one(below)
     order = roots - poles
-    if not (_is_safe(above) and _is_safe(below)):
+    if not (_is_safe(below) and (_is_safe(above) or _has_simple_roots(above))):
         raise _Unsuitable  # near a root elsewhere, the expanded polynomial cancels
     named = _named(m - n, order, above, below, scaled(x, float(unit)))
     if named is not None:
@@ -312,6 +312,12 @@ def _is_safe(coefficients: list[Fraction]) -> bool:
     if len(coefficients) <= 2:
         return True
     return all([c >= 0 for c in coefficients]) or all([c <= 0 for c in coefficients])
+
+
+def _has_simple_roots(coefficients: list[Fraction]) -> bool:
+    """Whether the polynomial cancels near its roots no more than anything that is zero there."""
+    slope = [i * c for i, c in enumerate(coefficients)][1:]
+    return len(_gcd(coefficients, slope)) == 1
 
 
 def _named(

@@ -18,9 +18,9 @@ from symgrad.ir.op import Op
 from symgrad.ops.repair import loses_no_more, profile
 from symgrad.ops.univariate import UNIVARIATE, Formula, rewritten
 from symgrad.rewrite.engine import Rewriter, rewrite_exprs, rule
-from symgrad.rewrite.pattern import anything, cos, exp, log, log1p, sin, square, tanh
+from symgrad.rewrite.pattern import anything, cos, exp, log1p, sin, square, tanh
+from symgrad.rewrite.quotient import quotient_form
 from symgrad.rewrite.rational import normal_form
-from symgrad.rewrite.scalars import number
 
 #: steps of a formula at most
 LONGEST = 24
@@ -91,28 +91,6 @@ def _may_cancel(op: str, args: tuple[str, ...]) -> bool:
 
 @rule(
     "univariate",
-    lambda x: log(x),
-    only=lambda op, below: below == ("univariate",),
-    extends_domain=True,
-    examples=(lambda x: log(1 + 1 / x), lambda x: log(1 - 1 / square(x))),
-    domain=(1.1, 2.0),
-)
-def log_of_mended_sum(x: Expr, run: Rewriter) -> Expr | None:
-    """log(1 + f(x)) -> log1p(f(x)), where the sum was mended for its zero elsewhere."""
-    if x.op is not UNIVARIATE or run.opaque(x):
-        return None
-    last = x.attrs["formula"].build(x.args[0])
-    if last.op.name == "add":
-        for one, other in (last.args, last.args[::-1]):
-            if number(one) == 1:
-                return log1p(other)
-    if last.op.name == "subtract" and number(last.args[0]) == 1:
-        return log1p(-last.args[1])
-    return None
-
-
-@rule(
-    "univariate",
     lambda *args: anything(*args),
     only=_may_cancel,
     extends_domain=True,
@@ -178,9 +156,10 @@ def _stable(formula: Formula, x: Expr, mend: bool) -> Expr:
     known = Formula(plain, x, plain=False)
     if not known.has_kinks and not profile(known).unstable:
         return plain
-    normal = normal_form(formula, x)
-    if normal is not None and loses_no_more(Formula(normal, x, plain=False), formula):
-        return normal
+    for form in (quotient_form, normal_form):
+        found = form(formula, x)
+        if found is not None and loses_no_more(Formula(found, x, plain=False), formula):
+            return found
     if mend:
         parts, _, _ = rewrite_exprs(root.args, ("mending", *_IN_RANGE))
         root = rebuild(root, tuple(parts))

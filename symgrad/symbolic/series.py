@@ -77,7 +77,8 @@ def fit(
 ) -> tuple[float, ...] | None:
     """The shortest polynomial with the relative error `error` on [low, high], lowest power first.
 
-    It interpolates at Chebyshev points, in 50 digits; coefficients are rounded to doubles.
+    It is a Chebyshev series, from values in 50 digits, cut where nothing is left of it;
+    coefficients are rounded to doubles.
 
     Parameters
     ----------
@@ -97,20 +98,23 @@ def fit(
     with mpmath.workdps(50):
         low, high = mpmath.mpf(low), mpmath.mpf(high)
         middle, half = (high + low) / 2, (high - low) / 2
-        count = 4
-        while count <= most:
-            nodes = [middle + half * mpmath.cospi((2 * i + 1) / mpmath.mpf(2 * count))
-                     for i in range(count)]  # fmt: skip
-            values = [f(x) for x in nodes]
-            if any(v is None for v in values):
-                return None
-            coefficients = _interpolate(nodes, values)
-            tests = [middle + half * mpmath.cospi(i / mpmath.mpf(count + 0.37))
-                     for i in range(1, count)]  # fmt: skip
-            if _fits(f, coefficients, tests, error):
-                return tuple([float(c) for c in coefficients])
-            count += 2 if count < 12 else 4
-    return None
+        size = most + 2  # two that are nothing tell that there is an end
+        angles = [(2 * i + 1) / mpmath.mpf(2 * size) for i in range(size)]
+        values = [f(middle + half * mpmath.cospi(angle)) for angle in angles]
+        if any(v is None for v in values):
+            return None
+        series = _chebyshev(values)
+        allowed = error / 4 * min(abs(v) for v in values)
+        while series and abs(series[-1]) <= allowed:
+            allowed -= abs(series.pop())
+        if not 0 < len(series) <= most:
+            return None
+        coefficients = _powers(series, middle, half)
+        count = len(coefficients)
+        tests = [middle + half * mpmath.cospi(i / (count + mpmath.mpf(1.37)))
+                 for i in range(1, count + 1)]  # fmt: skip
+        fits = _fits(f, coefficients, tests, error)
+        return tuple([float(c) for c in coefficients]) if fits else None
 
 
 def _fits(f: Function, coefficients: Sequence[Any], points: Sequence[Any], error: float) -> bool:
@@ -123,16 +127,35 @@ def _fits(f: Function, coefficients: Sequence[Any], points: Sequence[Any], error
     return True
 
 
-def _interpolate(nodes: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-    """Coefficients, lowest power first, by divided differences (Newton's form expanded)."""
-    n = len(nodes)
-    table = list(values)
-    for level in range(1, n):
-        for i in range(n - 1, level - 1, -1):
-            table[i] = (table[i] - table[i - 1]) / (nodes[i] - nodes[i - level])
-    out = [table[-1]]
-    for i in range(n - 2, -1, -1):  # out * (x - nodes[i]) + table[i]
-        shifted = [table[i] - nodes[i] * out[0]]
-        shifted += [out[j - 1] - nodes[i] * out[j] for j in range(1, len(out))]
-        out = [*shifted, out[-1]]
+def _chebyshev(values: Sequence[Any]) -> list[Any]:
+    """Coefficients of the series from values at the roots of the next polynomial."""
+    import mpmath
+
+    size = len(values)
+    cosines = [mpmath.cospi(mpmath.mpf(i) / (2 * size)) for i in range(4 * size)]
+    out = []
+    for k in range(size):
+        products = [v * cosines[k * (2 * j + 1) % (4 * size)] for j, v in enumerate(values)]
+        out.append(mpmath.fsum(products) * (2 if k else 1) / size)
     return out
+
+
+def _powers(series: Sequence[Any], middle: Any, half: Any) -> list[Any]:
+    """Coefficients of powers of x: the series by Clenshaw's rule, u = (x - middle) / half."""
+
+    def twice_u_times(p: list[Any]) -> list[Any]:
+        return [
+            2 * (above - middle * here) / half for above, here in zip([0, *p], [*p, 0], strict=True)
+        ]
+
+    def plus(p: list[Any], q: list[Any], factor: int) -> list[Any]:
+        length = max(len(p), len(q))
+        pads = [[*r, *[0] * (length - len(r))] for r in (p, q)]
+        return [a + factor * b for a, b in zip(*pads, strict=True)]
+
+    one: list[Any] = []
+    two: list[Any] = []
+    for c in reversed(series[1:]):
+        one, two = plus(plus([c], twice_u_times(one) if one else [], 1), two, -1), one
+    u_times = [c / 2 for c in twice_u_times(one)] if one else []
+    return plus(plus([series[0]], u_times, 1), two, -1)
