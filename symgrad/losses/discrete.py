@@ -10,6 +10,7 @@ from symgrad.losses.arguments import (
     floating,
     integers,
     of_examples,
+    require_classes,
     spread,
 )
 
@@ -152,6 +153,8 @@ def nll_categorical(k: Any, logits: Any) -> sg.Expr:
     """
     z = floating("nll_categorical", "logits", logits)
     labels = sg.as_expr(k)
+    if z.ndim:
+        require_classes("nll_categorical", "k", k, z.shape[-1])
     if z.ndim == 1 and labels.ndim:
         labels = integers("nll_categorical", "k", labels, labels.shape)
         return of_examples(-sg.log_softmax(z)[labels], "sum")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import symgrad as sg
-from symgrad.losses.arguments import floating, integers, text
+from symgrad.losses.arguments import floating, integers, require_classes, text
 
 __all__ = ["ctc"]
 
@@ -65,14 +65,17 @@ def ctc(
         raise sg.ShapeError(f"ctc: expected logits of shape (B, T, C); got {text(z.shape)}")
     batch, steps, classes = z.shape
     blank = _class(blank, classes)
-    if isinstance(classes, int) and not isinstance(label_lengths, sg.Expr):
-        _require_classes(labels, label_lengths, classes)
-    labels = sg.as_expr(labels)
+    given, labels = labels, sg.as_expr(labels)
     if labels.ndim != 2:
         raise sg.ShapeError(f"ctc: expected labels of shape (B, L); got {text(labels.shape)}")
     count = labels.shape[1]
     labels = integers("ctc", "labels", labels, (batch, count)).astype("int64")
-    if label_lengths is not None:
+    if label_lengths is None:
+        require_classes("ctc", "label", given, classes)
+    else:
+        if not isinstance(label_lengths, sg.Expr) and isinstance(count, int):
+            counted = np.arange(count) < np.reshape(label_lengths, (-1, 1))
+            require_classes("ctc", "label", given, classes, counted)
         label_lengths = integers("ctc", "label_lengths", label_lengths, (batch,))[:, None]
         labels = sg.where(sg.arange(count) < label_lengths, labels, blank)
 
@@ -112,17 +115,6 @@ def ctc(
     last = 2 * label_lengths
     ends = sg.equal(position, last) | sg.equal(position, last - 1)
     return -sg.logsumexp(sg.where(ends, alpha, -np.inf), axis=1)
-
-
-def _require_classes(labels: Any, lengths: Any, classes: int) -> None:
-    """Refuse labels given as an array that are no classes; an input is checked by the call."""
-    if isinstance(labels, sg.Expr) or np.asarray(labels).dtype.kind not in "iu":
-        return
-    given = np.atleast_2d(labels)
-    inside = True if lengths is None else np.arange(given.shape[1]) < np.reshape(lengths, (-1, 1))
-    bad = given[inside & ((given < 0) | (given >= classes))]
-    if bad.size:
-        raise sg.DeclarationError(f"ctc: expected 0 <= label < {classes}; got {bad[0]}")
 
 
 def _class(blank: Any, classes: Any) -> int:

@@ -124,3 +124,13 @@ def test_a_bad_delta_is_refused(delta: Any) -> None:
 def test_a_bad_quantile_is_refused(q: float) -> None:
     with pytest.raises(sg.DeclarationError, match="expected 0 < q < 1"):
         L.quantile(sg.input("y", ()), 0.0, q=q)
+
+
+@pytest.mark.parametrize("delta", [np.float32(0.5), np.float64(0.5), np.int64(2)])
+def test_an_option_may_be_a_number_of_numpy(delta: Any) -> None:
+    y = sg.input("y", ("B",), dtype="float32")
+    loss = L.huber(y, 0.0, delta=delta)
+    assert loss.dtype == "float32"
+    assert loss is L.huber(y, 0.0, delta=float(delta))
+    with pytest.raises(sg.DeclarationError, match="expected finite delta > 0; got True"):
+        L.huber(y, 0.0, delta=True)
