@@ -9,7 +9,8 @@ from typing import Any
 import symgrad as sg
 from symgrad import Expr
 from symgrad.model.optimizing import Optimizer
-from symgrad.optim.elementwise import Elementwise, Exprs, Rate, complement
+from symgrad.model.options import complement
+from symgrad.optim.elementwise import Elementwise, Exprs, Rate, toward
 from symgrad.optim.names import Pattern
 from symgrad.optim.wrappers import decay
 
@@ -26,7 +27,7 @@ class Adam(Elementwise):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -64,8 +65,8 @@ class Adam(Elementwise):
         return param - rate * m / (sg.sqrt(v) / scale + self.eps), {"m": m, "v": v}
 
     def _means(self, grad: Expr, memory: Exprs) -> tuple[Expr, Expr]:
-        m = memory["m"] + complement(self.beta1) * (grad - memory["m"])
-        return m, memory["v"] + complement(self.beta2) * (sg.square(grad) - memory["v"])
+        m = toward(memory["m"], grad, self.beta1)
+        return m, toward(memory["v"], sg.square(grad), self.beta2)
 
     def _corrected(self, rate: Any, step: Expr, dtype: Any) -> tuple[Expr, Expr]:
         """The rate, and what the root of `v` is divided by: 1 - beta^n in float64."""
@@ -83,7 +84,7 @@ class AMSGrad(Adam):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -122,7 +123,7 @@ class NAdam(Adam):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -157,7 +158,7 @@ class RAdam(Adam):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -208,7 +209,7 @@ def AdamW(  # an optimiser like the classes beside it
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float

@@ -9,7 +9,8 @@ from typing import Any
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
-from symgrad.optim.elementwise import Exprs, require_number, require_optimizer, trained
+from symgrad.model.options import real
+from symgrad.optim.elementwise import Exprs, require_optimizer, trained
 from symgrad.optim.names import Pattern, apart, chosen, merged, outward, require_pattern, within
 from symgrad.optim.plateau import ReduceOnPlateau, plateaus_of
 
@@ -164,8 +165,7 @@ def clip_by_value(limit: float) -> Transformation:
     >>> sg.optim.chain(sg.optim.clip_by_value(0.5), sg.optim.SGD(0.1)).transformations
     (_ClipByValue(limit=0.5),)
     """
-    _positive("clip_by_value", "limit", limit)
-    return _ClipByValue(limit)
+    return _ClipByValue(real("clip_by_value", "limit", limit, 0, open_low=True))
 
 
 @dataclass(frozen=True)
@@ -215,8 +215,7 @@ def clip_by_global_norm(limit: float) -> Transformation:
     >>> params["w"].tolist()
     [2.7, 3.6]
     """
-    _positive("clip_by_global_norm", "limit", limit)
-    return _ClipByGlobalNorm(limit)
+    return _ClipByGlobalNorm(real("clip_by_global_norm", "limit", limit, 0, open_low=True))
 
 
 @dataclass(frozen=True)
@@ -263,14 +262,5 @@ def l2(coefficient: float, on: Pattern = "*") -> Transformation:
     >>> float(params["w"])
     0.75
     """
-    require_number("l2", "coefficient", coefficient, 0.0, float("inf"))
+    coefficient = real("l2", "coefficient", coefficient, 0)
     return _L2(coefficient, require_pattern("l2: on", on))
-
-
-def _positive(owner: str, name: str, value: Any) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not 0 < value < float("inf")
-    ):
-        raise DeclarationError(f"{owner}: expected a number {name} > 0; got {value!r}")
