@@ -12,6 +12,7 @@ from symgrad.model.options import is_number
 __all__ = [
     "at_labels",
     "cast",
+    "expression",
     "floating",
     "integers",
     "like",
@@ -30,9 +31,17 @@ def text(shape: tuple[Any, ...]) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
+def expression(owner: str, name: str, value: Any) -> sg.Expr:
+    """An argument that is an expression, an array or a number."""
+    try:
+        return sg.as_expr(value)
+    except sg.DTypeError as error:
+        raise sg.DTypeError(f"{owner}: {name}: {error}") from None
+
+
 def floating(owner: str, name: str, value: Any) -> sg.Expr:
     """An argument that is differentiated, which must be floating."""
-    x = sg.as_expr(value)
+    x = expression(owner, name, value)
     if x.dtype.kind != "f":
         raise sg.DTypeError(f"{owner}: expected {name} to be floating; got {x.dtype}")
     return x
@@ -40,7 +49,7 @@ def floating(owner: str, name: str, value: Any) -> sg.Expr:
 
 def integers(owner: str, name: str, value: Any, shape: tuple[Any, ...]) -> sg.Expr:
     """Labels: integers of a shape."""
-    x = sg.as_expr(value)
+    x = expression(owner, name, value)
     if x.dtype.kind not in "iu":
         raise sg.DTypeError(f"{owner}: expected {name} to be integers; got {x.dtype}")
     require_shape(owner, name, x, shape)
@@ -94,7 +103,7 @@ def like(owner: str, name: str, value: Any, x: sg.Expr) -> sg.Expr:
     """Data of the shape of `x`, in its dtype; a Python number fits every shape."""
     if is_number(value):
         value = sg.full((), value, dtype=x.dtype)
-    other = sg.as_expr(value)
+    other = expression(owner, name, value)
     if other.ndim:
         require_shape(owner, name, other, x.shape)
     return cast(other, x.dtype)
@@ -113,7 +122,7 @@ def spread(
     Expressions keep their dtype, and arrays take theirs; data that is not floating takes that of
     the parameters. Numbers take that of what they meet.
     """
-    data = sg.as_expr(x)
+    data = expression(owner, names[0], x)
     given = [
         None if is_number(p) else floating(owner, name, p)
         for name, p in zip(names[1:], parameters, strict=True)

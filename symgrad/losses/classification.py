@@ -15,6 +15,7 @@ import symgrad as sg
 from symgrad.losses.arguments import (
     at_labels,
     cast,
+    expression,
     floating,
     integers,
     like,
@@ -88,7 +89,7 @@ def softmax_cross_entropy(
     owner = "softmax_cross_entropy"
     z, classes = _scores(owner, logits)
     smoothing = real(owner, "label_smoothing", label_smoothing, 0, 1, open_high=True)
-    given, labels = labels, sg.as_expr(labels)
+    given, labels = labels, expression(owner, "labels", labels)
     w = None if weights is None else _class_weights(owner, weights, z, classes)
     if labels.ndim == z.ndim:
         if ignore is not None:
@@ -389,7 +390,7 @@ def _label(owner: str, ignore: Any, dtype: np.dtype[Any]) -> int:
 
 
 def _class_weights(owner: str, weights: Any, z: sg.Expr, classes: Any) -> sg.Expr:
-    w = sg.as_expr(weights)
+    w = expression(owner, "weights", weights)
     require_shape(owner, "weights", w, (classes,))
     return cast(w, z.dtype)
 
@@ -398,7 +399,7 @@ def _factor(owner: str, name: str, value: Any, z: sg.Expr) -> Any:
     """A factor that broadcasts to the logits, in their dtype."""
     if is_number(value):
         return float(value)
-    w = sg.as_expr(value)
+    w = expression(owner, name, value)
     require_broadcast(owner, name, w.shape, z.shape)
     return cast(w, z.dtype)
 

@@ -18,6 +18,7 @@ from typing import Any
 import symgrad as sg
 from symgrad.losses.arguments import (
     cast,
+    expression,
     floating,
     of_examples,
     require_broadcast,
@@ -213,7 +214,7 @@ def nll_multivariate_normal(x: Any, mean: Any, factor: Any) -> sg.Expr:
     """
     owner = "nll_multivariate_normal"
     factor = floating(owner, "factor", factor)
-    data = sg.as_expr(x)
+    data = expression(owner, "x", x)
     if data.dtype.kind != "f" or not isinstance(x, sg.Expr):
         data = cast(data, factor.dtype)
     if data.ndim not in (1, 2):

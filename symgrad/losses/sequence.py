@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import symgrad as sg
-from symgrad.losses.arguments import floating, integers, require_classes, text
+from symgrad.losses.arguments import expression, floating, integers, require_classes, text
 
 __all__ = ["ctc"]
 
@@ -65,7 +65,7 @@ def ctc(
         raise sg.ShapeError(f"ctc: expected logits of shape (B, T, C); got {text(z.shape)}")
     batch, steps, classes = z.shape
     blank = _class(blank, classes)
-    given, labels = labels, sg.as_expr(labels)
+    given, labels = labels, expression("ctc", "labels", labels)
     if labels.ndim != 2:
         raise sg.ShapeError(f"ctc: expected labels of shape (B, L); got {text(labels.shape)}")
     count = labels.shape[1]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import numpy as np
 
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
 from symgrad.model.options import complement, is_number, real
 from symgrad.optim.plateau import ReduceOnPlateau
+from symgrad.optim.schedules import is_schedule
 
 __all__ = [
     "Elementwise",
@@ -80,7 +82,7 @@ class Elementwise:
             _require_rate(owner, "lr", lr)
         elif is_number(lr):
             self._check("lr", 0.0, float("inf"))
-        elif not isinstance(lr, ReduceOnPlateau) and not _takes_one(lr):
+        elif not isinstance(lr, ReduceOnPlateau) and not is_schedule(lr):
             raise DeclarationError(
                 f"{owner}: expected lr to be a number, a schedule (a function of the number of "
                 f"updates), an expression or a ReduceOnPlateau(...); got {lr!r}"
@@ -90,6 +92,13 @@ class Elementwise:
         """Make an option a number of Python's, of low <= option < high."""
         value = real(type(self).__name__, name, getattr(self, name), low, high, open_high=True)
         object.__setattr__(self, name, value)
+
+    def _check_flag(self, name: str) -> None:
+        if not isinstance(getattr(self, name), (bool, np.bool_)):
+            raise DeclarationError(
+                f"{type(self).__name__}: expected {name} to be True or False; "
+                f"got {getattr(self, name)!r}"
+            )
 
     def memory(self) -> Mapping[str, float]:
         """What is kept for each parameter, in its shape and dtype: kind -> first value."""
@@ -122,7 +131,9 @@ class Elementwise:
         if not callable(self.lr):
             return self.lr
         value = _require_rate(type(self).__name__, "the schedule's rate", self.lr(step - 1))
-        return sg.name(sg.astype(value, dtype), "lr")
+        value = sg.astype(value, dtype)
+        declared = any(value is leaf for leaf in sg.leaves(value).values())
+        return value if declared else sg.name(value, "lr")
 
     def slots(self, params: Exprs, /) -> dict[str, Slot]:
         found = {
@@ -156,16 +167,3 @@ def _require_rate(owner: str, what: str, value: Any) -> Expr:
             f"got {value!r}"
         )
     return made
-
-
-def _takes_one(schedule: Any) -> bool:
-    """Whether it can be called with one argument; a class is called to make a schedule."""
-    if not callable(schedule) or isinstance(schedule, type):
-        return False
-    try:
-        inspect.signature(schedule).bind(None)
-    except TypeError:
-        return False
-    except ValueError:  # a builtin that does not tell
-        return True
-    return True

@@ -47,13 +47,7 @@ class _Function(Transformation):
     def apply(
         self, params: Exprs, grads: Exprs, slots: Exprs, step: Expr, /
     ) -> tuple[Exprs, Exprs]:
-        made = self.function(grads)
-        if not isinstance(made, Mapping) or set(made) != set(grads):
-            raise DeclarationError(
-                f"chain: a function of gradients must give a mapping of the same names "
-                f"{list(grads)}; got {made!r}"
-            )
-        return {name: sg.as_expr(made[name]) for name in grads}, {}
+        return self.function(grads), {}
 
 
 @dataclass(frozen=True)
@@ -79,10 +73,27 @@ class _Chain:
         moved = {name: params[name] for name in self.trains(params)}
         kept: dict[str, Expr] = {}
         for transformation, own in zip(self.transformations, others, strict=True):
-            grads, changed = transformation.apply(moved, grads, within(own, slots), step)
+            made, changed = transformation.apply(moved, grads, within(own, slots), step)
+            grads = _same_form(made, grads)
             kept |= outward(own, changed)
-        made = self.optimizer.update(params, grads, within(inner, slots), step)
-        return Updates(made.params, kept | outward(inner, made.slots))
+        new = self.optimizer.update(params, grads, within(inner, slots), step)
+        return Updates(new.params, kept | outward(inner, new.slots))
+
+
+def _same_form(made: Any, grads: Exprs) -> dict[str, Expr]:
+    """What a transformation gave, in the order of the gradients, if it fits them."""
+    if not isinstance(made, Mapping) or set(made) != set(grads):
+        raise DeclarationError(
+            f"chain: a function of gradients must give a mapping of the same names "
+            f"{list(grads)}; got {made!r}"
+        )
+    for name, grad in grads.items():
+        if not isinstance(made[name], Expr) or made[name].shape != grad.shape:
+            raise DeclarationError(
+                f"chain: expected a function of gradients to give for {name!r} an expression "
+                f"of shape {grad.shape}; got {made[name]!r}"
+            )
+    return {name: made[name] for name in grads}
 
 
 def chain(*parts: Any) -> Optimizer:

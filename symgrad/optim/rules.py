@@ -47,6 +47,7 @@ class SGD(Elementwise):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("momentum", 0.0, 1.0)
+        self._check_flag("nesterov")
         if self.nesterov and not self.momentum:
             raise DeclarationError("SGD: nesterov=True needs a momentum above 0")
 
@@ -148,6 +149,7 @@ class RMSprop(Elementwise):
         super().__post_init__()
         self._check("decay", 0.0, 1.0)
         self._check("momentum", 0.0, 1.0)
+        self._check_flag("centred")
         self._check("eps", 0.0, float("inf"))
 
     def memory(self) -> Mapping[str, float]:

@@ -6,14 +6,17 @@ that counter, an int64 expression; these compute in float64, whatever the parame
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 import symgrad as sg
 from symgrad import DeclarationError
-from symgrad.model.options import real, whole
+from symgrad.model.options import is_number, real, whole
 
 __all__ = [
     "constant",
@@ -28,6 +31,19 @@ __all__ = [
 ]
 
 Schedule = Callable[[Any], Any]
+
+
+def is_schedule(value: Any) -> bool:
+    """Whether it can be called with the count; a class, or what makes a schedule, is none."""
+    if not callable(value) or isinstance(value, type):
+        return False
+    try:
+        inspect.signature(value).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin that does not tell
+        return True
+    return True
 
 
 def _real(count: Any) -> Any:
@@ -108,6 +124,9 @@ def piecewise(rates: Sequence[float], bounds: Sequence[int]) -> Schedule:
     >>> float(rate(99)), float(rate(100)), float(rate(200))
     (1.0, 0.1, 0.01)
     """
+    for name, given in (("rates", rates), ("bounds", bounds)):
+        if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)):
+            raise DeclarationError(f"piecewise: expected a sequence of {name}; got {given!r}")
     rates = [real("piecewise", "rate", lr, 0) for lr in rates]
     bounds = [whole("piecewise", "bound", bound, 1) for bound in bounds]
     if len(rates) != len(bounds) + 1 or list(bounds) != sorted(set(bounds)):
@@ -241,8 +260,13 @@ def warm_up(schedule: Schedule | float, steps: int) -> Schedule:
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
     steps = whole("warm_up", "steps", steps, 1)
-    if not callable(schedule):
-        schedule = real("warm_up", "schedule (or a schedule)", schedule, 0)
+    if is_number(schedule):
+        schedule = real("warm_up", "schedule", schedule, 0)
+    elif not is_schedule(schedule):
+        raise DeclarationError(
+            "warm_up: expected a schedule (a function of the number of updates) or a number; "
+            f"got {schedule!r}"
+        )
     return partial(_warm_up, schedule=schedule, steps=steps)
 
 

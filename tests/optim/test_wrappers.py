@@ -341,6 +341,16 @@ def test_four_deep() -> None:
             lambda: step_source(optim.chain(lambda grads: {}, optim.Adam()), "fast"),
             "must give a mapping of the same names",
         ),
+        (
+            lambda: scoped(
+                optim.chain(lambda grads: {k: g.sum() for k, g in grads.items()}, optim.Adam())
+            ),
+            r"to give for 'encoder\.W' an expression of shape \(3, 3\); got",
+        ),
+        (lambda: scoped(optim.AdamW(on="bias2")), "decay: no parameter is called 'bias2'"),
+        (lambda: scoped(optim.chain(optim.l2(0.1, "U"), optim.Adam())), "l2: no parameter is"),
+        (lambda: optim.SGD(0.1, 0.9, nesterov="yes"), "nesterov to be True or False; got 'yes'"),
+        (lambda: optim.RMSprop(centred=1), "centred to be True or False; got 1"),
     ],
 )
 def test_bad_arguments(make: Callable[[], object], message: str) -> None:
