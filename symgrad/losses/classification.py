@@ -75,6 +75,9 @@ def softmax_cross_entropy(
 
     Notes
     -----
+    The mean of weighted losses that PyTorch takes is divided by the weights of the labels:
+    ``total(loss) / total(w[labels])``.
+
     A logit may be -inf where the label is another class. With shares or smoothing, which count
     all classes, that is an infinite loss, or NaN where its share is 0.
 
@@ -116,7 +119,7 @@ def softmax_cross_entropy(
     if smoothing:
         even = log_p.mean(axis=-1) if w is None else (w * log_p).mean(axis=-1)
         loss = complement(smoothing) * loss - smoothing * even
-    return loss if keep is None else keep * loss
+    return loss if keep is None else sg.where(keep, loss, 0)
 
 
 def sigmoid_cross_entropy(

@@ -303,10 +303,11 @@ def nll_gamma(x: Any, log_shape: Any, log_rate: Any = 0.0) -> sg.Expr:
     array([0.5, 2. ])
     """
     names = ("x", "log_shape", "log_rate")
+    plain = is_number(log_rate) and log_rate == 0
     x, log_shape, log_rate = spread("nll_gamma", names, x, (log_shape, log_rate))
     a = sg.exp(log_shape)
-    loss = x * sg.exp(log_rate) - sg.xlogy(a - 1, x) - a * log_rate + sg.gammaln(a)
-    return of_examples(loss, "sum")
+    loss = x * sg.exp(log_rate) - sg.xlogy(a - 1, x) + sg.gammaln(a)
+    return of_examples(loss if plain else loss - a * log_rate, "sum")
 
 
 def nll_beta(x: Any, log_a: Any, log_b: Any) -> sg.Expr:

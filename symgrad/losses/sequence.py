@@ -30,12 +30,12 @@ def ctc(
     logits : Expr
         (B, T, C): unnormalised log-probabilities of classes and blank at each step.
     labels : array_like
-        (B, L) integers 0 <= label < C other than `blank`, checked at each call if they are an
-        input. What is beyond the length of a row may be any integer.
+        (B, L) integers 0 <= label < C, none of them `blank`; that they are classes is checked, at
+        each call if they are an input. What is beyond the length of a row may be any integer.
     logit_lengths : array_like, optional
-        (B,) integers: how many steps each row has; T if None.
+        (B,) integers 0 <= length <= T: how many steps each row has; T if None.
     label_lengths : array_like, optional
-        (B,) integers: how many labels each row has; L if None.
+        (B,) integers 0 <= length <= L: how many labels each row has; L if None.
     blank : int
         The class that stands for none.
 
@@ -76,12 +76,12 @@ def ctc(
         if not isinstance(label_lengths, sg.Expr) and isinstance(count, int):
             counted = np.arange(count) < np.reshape(label_lengths, (-1, 1))
             require_classes("ctc", "label", given, classes, counted)
-        label_lengths = integers("ctc", "label_lengths", label_lengths, (batch,))[:, None]
-        labels = sg.where(sg.arange(count) < label_lengths, labels, blank)
+        label_lengths = _lengths("label_lengths", label_lengths, batch, count)
+        labels = sg.where(sg.arange(count) < label_lengths[:, None], labels, blank)
 
     lengths = None
     if logit_lengths is not None:  # beyond its length a row has no part, whatever it holds
-        lengths = integers("ctc", "logit_lengths", logit_lengths, (batch,))
+        lengths = _lengths("logit_lengths", logit_lengths, batch, steps)
         inside = sg.arange(steps) < lengths[:, None]
         z = sg.where(inside[..., None], z, 0)
 
@@ -112,9 +112,16 @@ def ctc(
         alpha = sg.concatenate([start[None], alphas])[lengths, sg.arange(batch)]
     if label_lengths is None:
         return -sg.logsumexp(alpha[:, -2:], axis=1)
-    last = 2 * label_lengths
+    # an index, so that a call checks that 0 <= length <= L
+    last = 2 * sg.arange(count + 1)[label_lengths][:, None]
     ends = sg.equal(position, last) | sg.equal(position, last - 1)
     return -sg.logsumexp(sg.where(ends, alpha, -np.inf), axis=1)
+
+
+def _lengths(name: str, value: Any, batch: Any, most: Any) -> sg.Expr:
+    if isinstance(most, int):
+        require_classes("ctc", f"each of {name}", value, most + 1)
+    return integers("ctc", name, value, (batch,))
 
 
 def _class(blank: Any, classes: Any) -> int:

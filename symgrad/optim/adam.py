@@ -68,10 +68,11 @@ class Adam(Elementwise):
         m = toward(memory["m"], grad, self.beta1)
         return m, toward(memory["v"], sg.square(grad), self.beta2)
 
-    def _corrected(self, rate: Any, step: Expr, dtype: Any) -> tuple[Expr, Expr]:
+    def _corrected(self, rate: Any, step: Expr, dtype: Any) -> tuple[Any, Expr]:
         """The rate, and what the root of `v` is divided by: 1 - beta^n in float64."""
         n = sg.name(sg.astype(step, "float64"), "n")
-        rate = sg.name(sg.astype(rate / (1 - sg.power(self.beta1, n)), dtype), "rate")
+        if self.beta1:
+            rate = sg.name(sg.astype(rate / (1 - sg.power(self.beta1, n)), dtype), "rate")
         return rate, sg.name(sg.astype(sg.sqrt(1 - sg.power(self.beta2, n)), dtype), "scale")
 
 
@@ -145,7 +146,8 @@ class NAdam(Adam):
         m, v = self._means(grad, memory)
         ahead, _ = self._corrected(rate * self.beta1, step + 1, param.dtype)
         now, scale = self._corrected(rate * complement(self.beta1), step, param.dtype)
-        ahead, now = sg.name(ahead, "ahead"), sg.name(now, "now")
+        if self.beta1:
+            ahead, now = sg.name(ahead, "ahead"), sg.name(now, "now")
         new = param - (ahead * m + now * grad) / (sg.sqrt(v) / scale + self.eps)
         return new, {"m": m, "v": v}
 
@@ -187,7 +189,7 @@ class RAdam(Adam):
         """The factor of the scaled step, and whether there is one: rho_n > 5."""
         n = sg.name(sg.astype(step, "float64"), "n")
         power = sg.power(self.beta2, n)
-        most = 2 / (1 - self.beta2) - 1
+        most = 2 / complement(self.beta2) - 1
         rho = sg.name(most - 2 * n * power / (1 - power), "rho")
         ready = sg.name(rho > 5, "ready")
         ratio = (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)

@@ -134,3 +134,13 @@ def test_an_option_may_be_a_number_of_numpy(delta: Any) -> None:
     assert loss is L.huber(y, 0.0, delta=float(delta))
     with pytest.raises(sg.DeclarationError, match="expected finite delta > 0; got True"):
         L.huber(y, 0.0, delta=True)
+
+
+def test_the_mean_of_a_batch_is_one_factor_of_the_gradient() -> None:
+    y, t = sg.input("y", ("B", 3)), sg.input("t", ("B", 3))
+    for loss in (L.mse, L.mae, L.huber, L.log_cosh):
+        mean = L.mean(loss(y, t))
+        source = sg.function([y, t], (mean, sg.grad(mean, y)), style="readable").source
+        body = source[source.rindex("def ") :]
+        assert "broadcast_to" not in body
+        assert "[None]" not in body
