@@ -349,7 +349,8 @@ def averaged(params: Mapping[str, Array], opt_state: Mapping[str, Array]) -> dic
     Returns
     -------
     dict of arrays
-        The states, and parameters that are not averaged, as they are in `params`.
+        The states, and parameters that are not averaged, as they are in `params`. The arrays are
+        those of `opt_state` and `params`, which the next step changes: copy what is to stay.
 
     Raises
     ------
