@@ -140,3 +140,12 @@ def test_an_update_may_draw() -> None:
         model.step(params, state, rng=rng)
     # the chain w' = 0.9 w + sqrt(0.2) n has the variance 0.2 / (1 - 0.81)
     assert abs(params["w"].var() - 0.2 / 0.19) < 0.1
+
+
+def test_names_of_what_is_made_of_gradients_are_kept() -> None:
+    def scaled(grads: Any) -> Any:
+        size = sg.name(sg.sqrt(sum((g * g).sum() for g in grads.values())), "size")
+        return {name: g / (1 + size) for name, g in grads.items()}
+
+    model = declared(optim.chain(scaled, optim.SGD(0.1)), style="readable")
+    assert "    size = np.sqrt(" in model.source_of("step")
