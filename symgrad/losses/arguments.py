@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+import numpy as np
+
 import symgrad as sg
+from symgrad.model.options import is_number
 
 __all__ = [
     "at_labels",
+    "cast",
+    "expression",
     "floating",
     "integers",
     "like",
-    "number",
     "of_examples",
     "pair",
     "require_broadcast",
+    "require_classes",
     "require_shape",
     "spread",
     "text",
@@ -27,9 +31,17 @@ def text(shape: tuple[Any, ...]) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
+def expression(owner: str, name: str, value: Any) -> sg.Expr:
+    """An argument that is an expression, an array or a number."""
+    try:
+        return sg.as_expr(value)
+    except sg.DTypeError as error:
+        raise sg.DTypeError(f"{owner}: {name}: {error}") from None
+
+
 def floating(owner: str, name: str, value: Any) -> sg.Expr:
     """An argument that is differentiated, which must be floating."""
-    x = sg.as_expr(value)
+    x = expression(owner, name, value)
     if x.dtype.kind != "f":
         raise sg.DTypeError(f"{owner}: expected {name} to be floating; got {x.dtype}")
     return x
@@ -37,11 +49,27 @@ def floating(owner: str, name: str, value: Any) -> sg.Expr:
 
 def integers(owner: str, name: str, value: Any, shape: tuple[Any, ...]) -> sg.Expr:
     """Labels: integers of a shape."""
-    x = sg.as_expr(value)
+    x = expression(owner, name, value)
     if x.dtype.kind not in "iu":
         raise sg.DTypeError(f"{owner}: expected {name} to be integers; got {x.dtype}")
     require_shape(owner, name, x, shape)
     return x
+
+
+def require_classes(owner: str, name: str, labels: Any, classes: Any, counted: Any = True) -> None:
+    """Refuse labels given as an array that are no classes; an input is checked by the call.
+
+    `counted` says which have to be.
+    """
+    if isinstance(labels, sg.Expr) or not isinstance(classes, int):
+        return
+    given = np.asarray(labels)
+    if given.dtype.kind in "iu":
+        bad = given[counted & ((given < 0) | (given >= classes))]
+        if bad.size:
+            raise sg.DeclarationError(
+                f"{owner}: expected 0 <= {name} < {classes}; got {int(bad[0])}"
+            )
 
 
 def require_shape(owner: str, name: str, x: sg.Expr, shape: tuple[Any, ...]) -> None:
@@ -73,12 +101,17 @@ def pair(owner: str, names: tuple[str, str], y: Any, t: Any) -> tuple[sg.Expr, s
 
 def like(owner: str, name: str, value: Any, x: sg.Expr) -> sg.Expr:
     """Data of the shape of `x`, in its dtype; a Python number fits every shape."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         value = sg.full((), value, dtype=x.dtype)
-    other = sg.as_expr(value)
+    other = expression(owner, name, value)
     if other.ndim:
         require_shape(owner, name, other, x.shape)
-    return other if other.dtype == x.dtype else other.astype(x.dtype)
+    return cast(other, x.dtype)
+
+
+def cast(x: sg.Expr, dtype: Any) -> sg.Expr:
+    """An expression in a dtype, itself if it has it."""
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 def spread(
@@ -86,21 +119,26 @@ def spread(
 ) -> list[sg.Expr]:
     """Data and parameters of its distribution, which must broadcast to the shape of the data.
 
-    Data that is not floating, or no expression, takes the parameters' dtype; Python numbers take
-    that of what they meet.
+    Expressions keep their dtype, and arrays take theirs; data that is not floating takes that of
+    the parameters. Numbers take that of what they meet.
     """
+    data = expression(owner, names[0], x)
     given = [
-        None if isinstance(p, (int, float)) else floating(owner, name, p)
+        None if is_number(p) else floating(owner, name, p)
         for name, p in zip(names[1:], parameters, strict=True)
     ]
-    data = sg.as_expr(x)
-    dtypes = [p.dtype for p in given if p is not None]
-    if data.dtype.kind != "f" or (dtypes and not isinstance(x, sg.Expr)):
-        data = data.astype(sg.result_type(*dtypes) if dtypes else "float64")
+    declared = [e.dtype for e in (x, *parameters) if isinstance(e, sg.Expr)]
+    dtypes = [d for d in declared if d.kind == "f"] or [p.dtype for p in given if p is not None]
+    dtypes = dtypes or [data.dtype if data.dtype.kind == "f" else np.dtype("float64")]
+    dtype = sg.result_type(*dtypes)
+    if data.dtype.kind != "f" or not isinstance(x, sg.Expr):
+        data = cast(data, dtype)
     made = [data]
     for name, p, number in zip(names[1:], given, parameters, strict=True):
         if p is None:
             p = sg.as_expr(data.dtype.type(number))
+        elif not isinstance(number, sg.Expr):
+            p = cast(p, dtype)
         require_broadcast(owner, name, p.shape, data.shape)
         made.append(p)
     return made
@@ -119,29 +157,6 @@ def require_broadcast(
         raise sg.ShapeError(
             f"{owner}: expected {name} to broadcast to {text(wanted)}; got {text(shape)}"
         )
-
-
-def number(
-    owner: str,
-    name: str,
-    value: Any,
-    low: float,
-    high: float = math.inf,
-    *,
-    open_low: bool = False,
-    open_high: bool = False,
-) -> float:
-    """A Python number within bounds, which are included unless they are open."""
-    good = not isinstance(value, bool) and isinstance(value, (int, float))
-    if good:
-        good = (low < value if open_low else low <= value) and value < math.inf
-        good = good and (value < high if open_high else value <= high)
-    if not good:
-        left = f"{low:g} {'<' if open_low else '<='} "
-        right = "" if high == math.inf else f" {'<' if open_high else '<='} {high:g}"
-        left = f"finite {name} >{'' if open_low else '='} {low:g}" if not right else left + name
-        raise sg.DeclarationError(f"{owner}: expected {left}{right}; got {value!r}")
-    return float(value)
 
 
 def at_labels(values: sg.Expr, labels: sg.Expr) -> sg.Expr:

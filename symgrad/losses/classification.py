@@ -14,14 +14,17 @@ import numpy as np
 import symgrad as sg
 from symgrad.losses.arguments import (
     at_labels,
+    cast,
+    expression,
     floating,
     integers,
     like,
-    number,
     require_broadcast,
+    require_classes,
     require_shape,
     text,
 )
+from symgrad.model.options import complement, is_number, real
 
 __all__ = [
     "hinge",
@@ -72,6 +75,9 @@ def softmax_cross_entropy(
 
     Notes
     -----
+    The mean of weighted losses that PyTorch takes is divided by the weights of the labels:
+    ``total(loss) / total(w[labels])``.
+
     A logit may be -inf where the label is another class. With shares or smoothing, which count
     all classes, that is an infinite loss, or NaN where its share is 0.
 
@@ -85,20 +91,25 @@ def softmax_cross_entropy(
     """
     owner = "softmax_cross_entropy"
     z, classes = _scores(owner, logits)
-    smoothing = number(owner, "label_smoothing", label_smoothing, 0, 1, open_high=True)
-    labels = sg.as_expr(labels)
+    smoothing = real(owner, "label_smoothing", label_smoothing, 0, 1, open_high=True)
+    given, labels = labels, expression(owner, "labels", labels)
     w = None if weights is None else _class_weights(owner, weights, z, classes)
     if labels.ndim == z.ndim:
         if ignore is not None:
             raise sg.DeclarationError(f"{owner}: ignore goes with integer labels, not with shares")
         shares = like(owner, "labels", labels, z)
         if smoothing:
-            shares = (1 - smoothing) * shares + smoothing / sg.as_expr(classes).astype(z.dtype)
+            even = smoothing / sg.as_expr(classes).astype(z.dtype)
+            shares = complement(smoothing) * shares + even
         return -((shares if w is None else w * shares) * sg.log_softmax(z)).sum(axis=-1)
     labels = integers(owner, "labels", labels, z.shape[:-1])
     keep = None
-    if ignore is not None:
-        keep = sg.name(sg.not_equal(labels, _label(owner, ignore)), "keep")
+    if ignore is None:
+        require_classes(owner, "label", given, classes)
+    else:
+        mark = _label(owner, ignore, labels.dtype)
+        require_classes(owner, "label", given, classes, counted=np.not_equal(given, mark))
+        keep = sg.name(sg.not_equal(labels, mark), "keep")
         z = sg.where(keep[..., None], z, 0)
         labels = sg.where(keep, labels, 0)
     log_p = sg.log_softmax(z)
@@ -107,8 +118,8 @@ def softmax_cross_entropy(
         loss = loss * w[labels]
     if smoothing:
         even = log_p.mean(axis=-1) if w is None else (w * log_p).mean(axis=-1)
-        loss = round(1 - smoothing, 15) * loss - smoothing * even
-    return loss if keep is None else keep * loss
+        loss = complement(smoothing) * loss - smoothing * even
+    return loss if keep is None else sg.where(keep, loss, 0)
 
 
 def sigmoid_cross_entropy(
@@ -147,10 +158,10 @@ def sigmoid_cross_entropy(
     """
     owner = "sigmoid_cross_entropy"
     z = floating(owner, "logits", logits)
-    smoothing = number(owner, "label_smoothing", label_smoothing, 0, 1, open_high=True)
+    smoothing = real(owner, "label_smoothing", label_smoothing, 0, 1, open_high=True)
     y = like(owner, "labels", labels, z)
     if smoothing:
-        y = round(1 - smoothing, 15) * y + smoothing / 2
+        y = complement(smoothing) * y + smoothing / 2
     if pos_weight is None:
         return sg.softplus(z) - z * y
     w = _factor(owner, "pos_weight", pos_weight, z)
@@ -250,8 +261,9 @@ def multiclass_hinge(logits: Any, labels: Any, margin: float = 1.0) -> sg.Expr:
     >>> f([[2.0, 1.5, 0.0], [9.0, 0.0, 0.0]])
     array([0.5, 0. ])
     """
-    margin = number("multiclass_hinge", "margin", margin, 0, open_low=True)
+    margin = real("multiclass_hinge", "margin", margin, 0, open_low=True)
     z, classes = _scores("multiclass_hinge", logits)
+    require_classes("multiclass_hinge", "label", labels, classes)
     labels = integers("multiclass_hinge", "labels", labels, z.shape[:-1])
     own = sg.expand_dims(at_labels(z, labels), -1)
     wrong = sg.not_equal(labels[..., None], sg.arange(classes))
@@ -292,13 +304,20 @@ def softmax_focal(logits: Any, labels: Any, gamma: float = 2.0, *, weights: Any 
     >>> sg.function([z], loss)([[0.0, 0.0], [5.0, 0.0]]).round(7)
     array([1.732868e-01, 3.000000e-07])
     """
-    gamma = number("softmax_focal", "gamma", gamma, 0)
+    gamma = real("softmax_focal", "gamma", gamma, 0)
     z, classes = _scores("softmax_focal", logits)
+    require_classes("softmax_focal", "label", labels, classes)
     labels = integers("softmax_focal", "labels", labels, z.shape[:-1])
-    focal = _focal(-at_labels(sg.log_softmax(z), labels), gamma)
-    if weights is None:
-        return focal
-    return focal * _class_weights("softmax_focal", weights, z, classes)[labels]
+    loss = -at_labels(sg.log_softmax(z), labels)
+    if gamma == int(gamma):
+        focal = loss * sg.power(-sg.expm1(-loss), int(gamma)) if gamma else loss
+    else:  # 1 - p from the other classes: a broken power of it has no slope where it is 0
+        others = sg.where(sg.equal(labels[..., None], sg.arange(classes)), -np.inf, z)
+        log_rest = sg.logsumexp(others, axis=-1) - sg.logsumexp(z, axis=-1)
+        focal = loss * sg.exp(gamma * log_rest)
+    if weights is not None:
+        focal = focal * _class_weights("softmax_focal", weights, z, classes)[labels]
+    return focal
 
 
 def sigmoid_focal(
@@ -335,24 +354,19 @@ def sigmoid_focal(
     >>> sg.function([z], sg.losses.sigmoid_focal(z, [1, 0]))([0.0, 100.0]).round(4)
     array([  0.1733, 100.    ])
     """
-    gamma = number("sigmoid_focal", "gamma", gamma, 0)
+    gamma = real("sigmoid_focal", "gamma", gamma, 0)
     z = floating("sigmoid_focal", "logits", logits)
     y = like("sigmoid_focal", "labels", labels, z)
-    focal = _focal(sg.softplus(z) - z * y, gamma)
+    if gamma:  # by the logarithm of 1 - p: a power of it may have no slope where it is 0
+        signed = sg.name((2 * y - 1) * z, "signed")
+        focal = sg.softplus(-signed) * sg.exp(-gamma * sg.softplus(signed))
+    else:
+        focal = sg.softplus(z) - z * y
     if alpha is None:
         return focal
-    alpha = number("sigmoid_focal", "alpha", alpha, 0, 1)
-    return focal * sg.where(sg.equal(y, 1), alpha, round(1 - alpha, 15))
-
-
-def _focal(loss: sg.Expr, gamma: float) -> sg.Expr:
-    """(1 - e^-loss)^gamma loss."""
-    if gamma == 0:
-        return loss
-    if gamma >= 1:
-        return sg.power(-sg.expm1(-loss), gamma) * loss
-    # at loss = 0 the slope of a lower power is infinite: that of x exprel(-x) for 1 - e^-x is not
-    return sg.power(loss, 1 + gamma) * sg.power(sg.special.exprel(-loss), gamma)
+    alpha = real("sigmoid_focal", "alpha", alpha, 0, 1)
+    share = sg.full((), alpha, dtype=z.dtype)
+    return focal * sg.where(sg.equal(y, 1), share, complement(alpha))
 
 
 def _scores(owner: str, logits: Any) -> tuple[sg.Expr, Any]:
@@ -367,25 +381,30 @@ def _scores(owner: str, logits: Any) -> tuple[sg.Expr, Any]:
     return z, z.shape[-1]
 
 
-def _label(owner: str, ignore: Any) -> int:
+def _label(owner: str, ignore: Any, dtype: np.dtype[Any]) -> int:
     if isinstance(ignore, bool) or not isinstance(ignore, (int, np.integer)):
         raise sg.DeclarationError(f"{owner}: expected ignore to be an integer; got {ignore!r}")
+    known = np.iinfo(dtype)
+    if not known.min <= ignore <= known.max:
+        raise sg.DeclarationError(
+            f"{owner}: expected ignore to be a value of the labels, {dtype}; got {ignore!r}"
+        )
     return int(ignore)
 
 
 def _class_weights(owner: str, weights: Any, z: sg.Expr, classes: Any) -> sg.Expr:
-    w = sg.as_expr(weights)
+    w = expression(owner, "weights", weights)
     require_shape(owner, "weights", w, (classes,))
-    return w if w.dtype == z.dtype else w.astype(z.dtype)
+    return cast(w, z.dtype)
 
 
 def _factor(owner: str, name: str, value: Any, z: sg.Expr) -> Any:
     """A factor that broadcasts to the logits, in their dtype."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    w = sg.as_expr(value)
+    if is_number(value):
+        return float(value)
+    w = expression(owner, name, value)
     require_broadcast(owner, name, w.shape, z.shape)
-    return w if w.dtype == z.dtype else w.astype(z.dtype)
+    return cast(w, z.dtype)
 
 
 def _shortfall(owner: str, logits: Any, labels: Any) -> sg.Expr:

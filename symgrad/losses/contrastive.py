@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import symgrad as sg
-from symgrad.losses.arguments import floating, like, number, require_shape
+from symgrad.losses.arguments import cast, expression, floating, like, require_shape
 from symgrad.losses.classification import softmax_cross_entropy
+from symgrad.model.options import real
 
 __all__ = ["contrastive", "info_nce", "triplet"]
 
@@ -43,13 +44,15 @@ def contrastive(a: Any, b: Any, same: Any, margin: float = 1.0) -> sg.Expr:
     >>> f([[0.0, 0.0], [0.0, 0.0]], [[3.0, 4.0], [3.0, 4.0]])
     array([12.5, 12.5])
     """
-    margin = number("contrastive", "margin", margin, 0, open_low=True)
+    margin = real("contrastive", "margin", margin, 0, open_low=True)
     a, b = _embeddings("contrastive", ("a", "b"), a, b)
-    same = sg.as_expr(same)
+    same = expression("contrastive", "same", same)
     require_shape("contrastive", "same", same, a.shape[:1])
     same = like("contrastive", "same", same, a[:, 0])
-    d = sg.name(sg.linalg.norm(a - b, axis=1), "d")
-    loss: sg.Expr = (same * sg.square(d) + (1 - same) * sg.square(sg.relu(margin - d))) / 2
+    r = a - b
+    near = sg.square(r).sum(axis=1)  # not the square of d, whose second derivative at 0 is lost
+    short = sg.relu(margin - sg.linalg.norm(r, axis=1))
+    loss: sg.Expr = (same * near + (1 - same) * sg.square(short)) / 2
     return loss
 
 
@@ -85,7 +88,7 @@ def triplet(
     >>> f([[0.0, 0.0]], [[3.0, 4.0]], [[0.0, 2.0]])
     array([4.])
     """
-    margin = number("triplet", "margin", margin, 0)
+    margin = real("triplet", "margin", margin, 0)
     anchor, positive = _embeddings("triplet", ("anchor", "positive"), anchor, positive)
     _, negative = _embeddings("triplet", ("anchor", "negative"), anchor, negative)
 
@@ -139,8 +142,6 @@ def info_nce(
     >>> f([[5.0, 0.0], [0.0, 5.0]], [[1.0, 0.0], [0.0, 1.0]]).round(4)
     array([0.3133, 0.3133])
     """
-    if not isinstance(temperature, sg.Expr):
-        temperature = number("info_nce", "temperature", temperature, 0, open_low=True)
     queries = floating("info_nce", "queries", queries)
     keys = floating("info_nce", "keys", keys)
     if queries.ndim != 2 or keys.ndim != 2:
@@ -153,6 +154,11 @@ def info_nce(
     few = queries.shape[0], keys.shape[0]
     if isinstance(few[0], int) and isinstance(few[1], int) and few[1] < few[0]:
         raise sg.ShapeError(f"info_nce: expected a key for each query; got {few[1]} for {few[0]}")
+    if isinstance(temperature, sg.Expr):
+        require_shape("info_nce", "temperature", temperature, ())
+        temperature = cast(floating("info_nce", "temperature", temperature), queries.dtype)
+    else:
+        temperature = real("info_nce", "temperature", temperature, 0, open_low=True)
     if normalize:
         queries, keys = _directions(queries), _directions(keys)
     similarity = sg.name(queries @ keys.T / temperature, "similarity")

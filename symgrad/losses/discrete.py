@@ -7,9 +7,11 @@ from typing import Any
 import symgrad as sg
 from symgrad.losses.arguments import (
     at_labels,
+    expression,
     floating,
     integers,
     of_examples,
+    require_classes,
     spread,
 )
 
@@ -151,7 +153,9 @@ def nll_categorical(k: Any, logits: Any) -> sg.Expr:
     array([1.0986])
     """
     z = floating("nll_categorical", "logits", logits)
-    labels = sg.as_expr(k)
+    labels = expression("nll_categorical", "k", k)
+    if z.ndim:
+        require_classes("nll_categorical", "k", k, z.shape[-1])
     if z.ndim == 1 and labels.ndim:
         labels = integers("nll_categorical", "k", labels, labels.shape)
         return of_examples(-sg.log_softmax(z)[labels], "sum")

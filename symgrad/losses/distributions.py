@@ -17,6 +17,8 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.losses.arguments import (
+    cast,
+    expression,
     floating,
     of_examples,
     require_broadcast,
@@ -24,6 +26,7 @@ from symgrad.losses.arguments import (
     spread,
     text,
 )
+from symgrad.model.options import is_number
 
 __all__ = [
     "nll_beta",
@@ -211,16 +214,19 @@ def nll_multivariate_normal(x: Any, mean: Any, factor: Any) -> sg.Expr:
     """
     owner = "nll_multivariate_normal"
     factor = floating(owner, "factor", factor)
-    data = sg.as_expr(x)
-    if data.dtype.kind != "f":
-        data = data.astype(factor.dtype)
+    data = expression(owner, "x", x)
+    if data.dtype.kind != "f" or not isinstance(x, sg.Expr):
+        data = cast(data, factor.dtype)
     if data.ndim not in (1, 2):
         raise sg.ShapeError(f"{owner}: expected x of shape (B, D) or (D,); got {text(data.shape)}")
     size = data.shape[-1]
     lead = data.shape[:-1] if factor.ndim == 3 and data.ndim == 2 else ()
     require_shape(owner, "factor", factor, (*lead, size, size))
-    if not isinstance(mean, (int, float)):
-        mean = floating(owner, "mean", mean)
+    if is_number(mean):
+        mean = float(mean)
+    else:
+        given, mean = mean, floating(owner, "mean", mean)
+        mean = mean if isinstance(given, sg.Expr) else cast(mean, data.dtype)
         require_broadcast(owner, "mean", mean.shape, data.shape)
     log_diagonal = sg.diagonal(factor, axis1=-2, axis2=-1)
     eye = sg.eye(size, dtype=factor.dtype)
@@ -297,10 +303,11 @@ def nll_gamma(x: Any, log_shape: Any, log_rate: Any = 0.0) -> sg.Expr:
     array([0.5, 2. ])
     """
     names = ("x", "log_shape", "log_rate")
+    plain = is_number(log_rate) and log_rate == 0
     x, log_shape, log_rate = spread("nll_gamma", names, x, (log_shape, log_rate))
     a = sg.exp(log_shape)
-    loss = x * sg.exp(log_rate) - sg.xlogy(a - 1, x) - a * log_rate + sg.gammaln(a)
-    return of_examples(loss, "sum")
+    loss = x * sg.exp(log_rate) - sg.xlogy(a - 1, x) + sg.gammaln(a)
+    return of_examples(loss if plain else loss - a * log_rate, "sum")
 
 
 def nll_beta(x: Any, log_a: Any, log_b: Any) -> sg.Expr:

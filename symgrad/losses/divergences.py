@@ -8,7 +8,6 @@ import symgrad as sg
 from symgrad.losses.arguments import (
     floating,
     of_examples,
-    require_broadcast,
     spread,
 )
 
@@ -48,10 +47,10 @@ def kl_divergence(logits: Any, other: Any) -> sg.Expr:
     >>> f([[1.0, 1.0], [1000.0, 0.0]], [[5.0, 5.0], [0.0, 0.0]]).round(4)
     array([0.    , 0.6931])
     """
-    a, b = floating("kl_divergence", "logits", logits), floating("kl_divergence", "other", other)
+    a = floating("kl_divergence", "logits", logits)
     if a.ndim == 0:
         raise sg.ShapeError("kl_divergence: expected logits (B, ..., C); got a scalar")
-    require_broadcast("kl_divergence", "other", b.shape, a.shape)
+    a, b = spread("kl_divergence", ("logits", "other"), logits, (other,))
     terms = sg.softmax(a) * (sg.log_softmax(a) - sg.log_softmax(b))
     return of_examples(terms.sum(axis=-1), "sum")
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import symgrad as sg
-from symgrad.losses.arguments import floating, require_broadcast, require_shape, text
+from symgrad.losses.arguments import (
+    cast,
+    expression,
+    floating,
+    require_broadcast,
+    require_shape,
+    text,
+)
+from symgrad.model.options import is_number
 
 __all__ = ["score_function"]
 
@@ -57,9 +65,7 @@ def score_function(log_prob: Any, cost: Any, baseline: Any = None) -> sg.Expr:
     np.True_
     """
     log_p = floating("score_function", "log_prob", log_prob)
-    cost = sg.as_expr(cost)
-    if cost.dtype.kind != "f":
-        cost = cost.astype(log_p.dtype)
+    cost = cast(expression("score_function", "cost", cost), log_p.dtype)
     require_shape("score_function", "cost", cost, log_p.shape)
     advantage = cost
     if isinstance(baseline, str):
@@ -70,8 +76,10 @@ def score_function(log_prob: Any, cost: Any, baseline: Any = None) -> sg.Expr:
             )
         advantage = cost - _of_others(cost)
     elif baseline is not None:
-        if not isinstance(baseline, (int, float)):
-            baseline = sg.as_expr(baseline)
+        if is_number(baseline):
+            baseline = float(baseline)
+        else:
+            baseline = cast(expression("score_function", "baseline", baseline), cost.dtype)
             require_broadcast("score_function", "baseline", baseline.shape, cost.shape)
         advantage = cost - baseline
     return sg.straight_through(cost, cost + sg.stop_gradient(advantage) * log_p)

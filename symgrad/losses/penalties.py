@@ -7,16 +7,16 @@ Biases and scales of normalisations are usually left out: choose the matrices by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 import symgrad as sg
 from symgrad.losses.arguments import floating
+from symgrad.optim.names import Pattern, chosen, require_pattern
 
 __all__ = ["l1", "l2"]
 
 
-def l1(params: Any, names: str | list[str] | None = None) -> sg.Expr:
+def l1(params: Any, names: Pattern | None = None) -> sg.Expr:
     """Sum of the absolute values of all entries; at 0 its slope is 0.
 
     Parameters
@@ -24,9 +24,9 @@ def l1(params: Any, names: str | list[str] | None = None) -> sg.Expr:
     params : Expr, or a list, tuple or dict of them
         What is penalised. With `names`, where parameters are looked for: an expression (a loss,
         an output) that depends on them, or a dict by name.
-    names : str or list of str, optional
-        Patterns as a shell has them, of full names: ``"*W"``, ``"encoder.*"``. A parameter that
-        fits several is counted once.
+    names : str or sequence of str, optional
+        A scope, a name or a pattern such as ``"*.W"``, as for ``on`` of ``sg.optim.l2``; or
+        several. A parameter that fits several is counted once.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def l1(params: Any, names: str | list[str] | None = None) -> sg.Expr:
     return _penalty("l1", params, names, sg.abs)
 
 
-def l2(params: Any, names: str | list[str] | None = None) -> sg.Expr:
+def l2(params: Any, names: Pattern | None = None) -> sg.Expr:
     """Sum of the squares of all entries, without a factor 1/2: its slope is 2 w.
 
     Parameters
@@ -60,9 +60,9 @@ def l2(params: Any, names: str | list[str] | None = None) -> sg.Expr:
     params : Expr, or a list, tuple or dict of them
         What is penalised. With `names`, where parameters are looked for: an expression (a loss,
         an output) that depends on them, or a dict by name.
-    names : str or list of str, optional
-        Patterns as a shell has them, of full names: ``"*W"``, ``"encoder.*"``. A parameter that
-        fits several is counted once.
+    names : str or sequence of str, optional
+        A scope, a name or a pattern such as ``"*.W"``, as for ``on`` of ``sg.optim.l2``; or
+        several. A parameter that fits several is counted once.
 
     Returns
     -------
@@ -114,12 +114,7 @@ def _all(params: Any) -> Iterator[Any]:
 
 
 def _named(owner: str, params: Any, names: Any) -> list[Any]:
-    patterns = [names] if isinstance(names, str) else list(names)
+    patterns = require_pattern(f"{owner}: names", names)
     known = params if isinstance(params, dict) else sg.leaves(params, kind="param")
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            there = ", ".join(known) or "none"
-            raise sg.DeclarationError(
-                f"{owner}: expected a parameter of a name like {pattern!r}; there are: {there}"
-            )
-    return [p for name, p in known.items() if any(fnmatchcase(name, one) for one in patterns)]
+    found = chosen(owner, patterns, known)
+    return [p for name, p in known.items() if name in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import symgrad as sg
-from symgrad.losses.arguments import floating, require_broadcast
+from symgrad.losses.arguments import cast, expression, floating, require_broadcast
 
 __all__ = ["mean", "total"]
 
@@ -97,7 +97,7 @@ def total(values: Any, mask: Any = None, weights: Any = None) -> sg.Expr:
 
 
 def _mask(owner: str, mask: Any, values: sg.Expr) -> sg.Expr:
-    mask = sg.as_expr(mask)
+    mask = expression(owner, "mask", mask)
     if mask.dtype.kind != "b":
         raise sg.DTypeError(
             f"{owner}: expected mask to be boolean; got {mask.dtype} (pass numbers as weights)"
@@ -108,12 +108,11 @@ def _mask(owner: str, mask: Any, values: sg.Expr) -> sg.Expr:
 
 def _weighted(owner: str, values: sg.Expr, mask: Any, weights: Any) -> tuple[sg.Expr, sg.Expr]:
     """The weights that count, and the losses times their weights."""
-    weights = sg.as_expr(weights)
+    weights = expression(owner, "weights", weights)
     if weights.dtype.kind not in "biuf":
         raise sg.DTypeError(f"{owner}: expected weights to be real; got {weights.dtype}")
     require_broadcast(owner, "weights", weights.shape, values.shape)
-    if weights.dtype != values.dtype:
-        weights = weights.astype(values.dtype)
+    weights = cast(weights, values.dtype)
     if mask is None:
         return weights, weights * values
     mask = _mask(owner, mask, values)

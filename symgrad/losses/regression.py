@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import symgrad as sg
-from symgrad.losses.arguments import number, of_examples, pair
+from symgrad.losses.arguments import of_examples, pair
+from symgrad.model.options import complement, real
 
 __all__ = ["huber", "log_cosh", "mae", "mse", "quantile"]
 
@@ -106,7 +107,7 @@ def huber(y: Any, t: Any, delta: float = 1.0) -> sg.Expr:
     >>> sg.function([y], sg.losses.huber(y, 0.0))([1.0, 100.0])
     array([ 0.5, 99.5])
     """
-    delta = number("huber", "delta", delta, 0, open_low=True)
+    delta = real("huber", "delta", delta, 0, open_low=True)
     y, t = pair("huber", ("y", "t"), y, t)
     return of_examples(sg.special.huber(delta, y - t), "mean")
 
@@ -175,7 +176,7 @@ def quantile(y: Any, t: Any, q: float = 0.5) -> sg.Expr:
     >>> sg.function([y], sg.losses.quantile(y, 0.0, q=0.9))([1.0, -1.0]).round(9)
     array([0.1, 0.9])
     """
-    q = number("quantile", "q", q, 0, 1, open_low=True, open_high=True)
+    q = real("quantile", "q", q, 0, 1, open_low=True, open_high=True)
     y, t = pair("quantile", ("y", "t"), y, t)
     r = y - t
-    return of_examples(round(1 - q, 15) * sg.relu(r) + q * sg.relu(-r), "mean")
+    return of_examples(complement(q) * sg.relu(r) + q * sg.relu(-r), "mean")

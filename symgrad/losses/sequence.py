@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import symgrad as sg
-from symgrad.losses.arguments import floating, integers, text
+from symgrad.losses.arguments import expression, floating, integers, require_classes, text
 
 __all__ = ["ctc"]
 
@@ -30,12 +30,12 @@ def ctc(
     logits : Expr
         (B, T, C): unnormalised log-probabilities of classes and blank at each step.
     labels : array_like
-        (B, L) integers 0 <= label < C other than `blank`, checked at each call if they are an
-        input. What is beyond the length of a row may be any integer.
+        (B, L) integers 0 <= label < C, none of them `blank`; that they are classes is checked, at
+        each call if they are an input. What is beyond the length of a row may be any integer.
     logit_lengths : array_like, optional
-        (B,) integers: how many steps each row has; T if None.
+        (B,) integers 0 <= length <= T: how many steps each row has; T if None.
     label_lengths : array_like, optional
-        (B,) integers: how many labels each row has; L if None.
+        (B,) integers 0 <= length <= L: how many labels each row has; L if None.
     blank : int
         The class that stands for none.
 
@@ -65,20 +65,23 @@ def ctc(
         raise sg.ShapeError(f"ctc: expected logits of shape (B, T, C); got {text(z.shape)}")
     batch, steps, classes = z.shape
     blank = _class(blank, classes)
-    if isinstance(classes, int) and not isinstance(label_lengths, sg.Expr):
-        _require_classes(labels, label_lengths, classes)
-    labels = sg.as_expr(labels)
+    given, labels = labels, expression("ctc", "labels", labels)
     if labels.ndim != 2:
         raise sg.ShapeError(f"ctc: expected labels of shape (B, L); got {text(labels.shape)}")
     count = labels.shape[1]
     labels = integers("ctc", "labels", labels, (batch, count)).astype("int64")
-    if label_lengths is not None:
-        label_lengths = integers("ctc", "label_lengths", label_lengths, (batch,))[:, None]
-        labels = sg.where(sg.arange(count) < label_lengths, labels, blank)
+    if label_lengths is None:
+        require_classes("ctc", "label", given, classes)
+    else:
+        if not isinstance(label_lengths, sg.Expr) and isinstance(count, int):
+            counted = np.arange(count) < np.reshape(label_lengths, (-1, 1))
+            require_classes("ctc", "label", given, classes, counted)
+        label_lengths = _lengths("label_lengths", label_lengths, batch, count)
+        labels = sg.where(sg.arange(count) < label_lengths[:, None], labels, blank)
 
     lengths = None
     if logit_lengths is not None:  # beyond its length a row has no part, whatever it holds
-        lengths = integers("ctc", "logit_lengths", logit_lengths, (batch,))
+        lengths = _lengths("logit_lengths", logit_lengths, batch, steps)
         inside = sg.arange(steps) < lengths[:, None]
         z = sg.where(inside[..., None], z, 0)
 
@@ -109,20 +112,16 @@ def ctc(
         alpha = sg.concatenate([start[None], alphas])[lengths, sg.arange(batch)]
     if label_lengths is None:
         return -sg.logsumexp(alpha[:, -2:], axis=1)
-    last = 2 * label_lengths
+    # an index, so that a call checks that 0 <= length <= L
+    last = 2 * sg.arange(count + 1)[label_lengths][:, None]
     ends = sg.equal(position, last) | sg.equal(position, last - 1)
     return -sg.logsumexp(sg.where(ends, alpha, -np.inf), axis=1)
 
 
-def _require_classes(labels: Any, lengths: Any, classes: int) -> None:
-    """Refuse labels given as an array that are no classes; an input is checked by the call."""
-    if isinstance(labels, sg.Expr) or np.asarray(labels).dtype.kind not in "iu":
-        return
-    given = np.atleast_2d(labels)
-    inside = True if lengths is None else np.arange(given.shape[1]) < np.reshape(lengths, (-1, 1))
-    bad = given[inside & ((given < 0) | (given >= classes))]
-    if bad.size:
-        raise sg.DeclarationError(f"ctc: expected 0 <= label < {classes}; got {bad[0]}")
+def _lengths(name: str, value: Any, batch: Any, most: Any) -> sg.Expr:
+    if isinstance(most, int):
+        require_classes("ctc", f"each of {name}", value, most + 1)
+    return integers("ctc", name, value, (batch,))
 
 
 def _class(blank: Any, classes: Any) -> int:

@@ -38,7 +38,7 @@ class Declared(Artefact):
 
     @property
     def inputs(self) -> dict[str, Expr]:
-        """The inputs that loss and outputs depend on, by name."""
+        """The inputs that loss, outputs and the optimiser's update depend on, by name."""
         return {str(leaf.attrs["name"]): leaf for leaf in self._made.data}
 
     @property

@@ -91,13 +91,18 @@ class Entries:
         if self.watching is not None:
             whole = Graph({**whole.outputs, **self.watching.outputs})
         nodes = whole.nodes()
-        refuse_escaped(nodes)
-        self.data = [n for n in nodes if n.op is INPUT and not self._is_made(n)]
         self.params = [n for n in nodes if n.op is PARAM]
         self.states = [n for n in nodes if n.op is STATE]
-        unique_names([*self.data, *self.params, *self.states])
         self.wrt = list(self.params if wrt is None else wrt)
         self.optimizing = None if optimizer is None else Optimizing(optimizer, self.wrt)
+        if self.optimizing is not None:
+            made = self.optimizing.declared.items()
+            whole = Graph({**whole.outputs, **{_new(leaf): value for leaf, value in made}})
+            nodes = whole.nodes()
+            self._refuse_strangers(nodes)
+        refuse_escaped(nodes)
+        self.data = [n for n in nodes if n.op is INPUT and not self._is_made(n)]
+        unique_names([*self.data, *self.params, *self.states])
         self.slots = [] if self.optimizing is None else self.optimizing.slots
         self.names = leaf_names([*self.data, *self.params, *self.states, *self.slots], whole)
         self.draws = draws(whole)
@@ -115,7 +120,8 @@ class Entries:
 
     def _is_made(self, leaf: Expr) -> bool:
         """Whether it stands for what a step makes, and is no data."""
-        return self.watching is not None and self.watching.stands_in(leaf)
+        makers = [maker for maker in (self.watching, self.optimizing) if maker is not None]
+        return any(maker.stands_in(leaf) for maker in makers)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -360,8 +366,8 @@ class Entries:
             outputs = {k: v for k, v in graph.outputs.items() if k not in made}
             updates = {k: v for k, v in graph.outputs.items() if k in made}
             grads = {x: outputs[label] for label, x in labels.items()}
-            values = optimizing.updates(grads)
-            self._refuse_strangers(values.values())
+            origins = dict(graph.origins)
+            values = optimizing.updates(grads, origins)
             for leaf, new in values.items():
                 commits[_new(leaf)] = leaf
                 updates[_new(leaf)] = new
@@ -371,7 +377,7 @@ class Entries:
                     {str(x.attrs["name"]): g for x, g in grads.items()},
                     {str(x.attrs["name"]): (x, values[x]) for x in self.params if x in values},
                 )
-            return Graph({**outputs, **updates}, graph.origins)
+            return Graph({**outputs, **updates}, origins)
 
         watched = {} if self.watching is None else self.watching.outputs
         outputs = {"loss": self.declared.outputs["loss"], **watched}
@@ -389,14 +395,15 @@ class Entries:
             [made[label] for label in reversed(labels)],
         )
 
-    def _refuse_strangers(self, values: Iterable[Expr]) -> None:
-        """An update can use what the model has, and nothing that would have to arrive besides."""
-        known = {*self.data, *self.params, *self.states}
-        for node in topological(list(values)):
-            if node.op in (INPUT, PARAM, STATE) and node not in known:
+    def _refuse_strangers(self, nodes: Iterable[Expr]) -> None:
+        """An update may take data of its own; what is kept, it keeps in slots."""
+        known = {*self.params, *self.states}
+        for node in nodes:
+            if node.op in (PARAM, STATE) and node not in known:
                 raise DeclarationError(
-                    f"{type(self.optimizer).__name__}: the update uses {node.attrs['name']!r}, "
-                    f"which the loss does not; a rate that changes is a function of the step"
+                    f"{type(self.optimizer).__name__}: the update uses the {node.op.name} "
+                    f"{node.attrs['name']!r}, which the loss does not; what an optimiser keeps is "
+                    "a slot, and what changes from call to call an sg.input"
                 )
 
     def _step_returns(self, code: Callable[[str], str]) -> str:

@@ -11,11 +11,13 @@ import numpy as np
 
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.ir.aval import format_shape
+from symgrad.ir.graph import inherit, substitute
 from symgrad.ir.node import Expr, identity
 from symgrad.ir.op import FUNCTIONS
-from symgrad.ops.leaf import SLOT
+from symgrad.ir.provenance import Origin
+from symgrad.ops.leaf import INPUT, SLOT
 
-__all__ = ["Optimizer", "Optimizing", "Slot", "Updates"]
+__all__ = ["Optimizer", "Optimizing", "Slot", "Updates", "stand_in"]
 
 #: the number of updates, which every model with an optimiser counts
 STEPS = "steps"
@@ -93,6 +95,8 @@ class Optimizing:
         All slots, `count` first.
     trained : list of Expr
         Parameters whose gradients the optimiser asks for.
+    declared : dict of Expr to Expr
+        New values of leaves, with stand-ins for the gradients, which only the compiler makes.
     """
 
     def __init__(self, optimizer: Any, params: Sequence[Expr]) -> None:
@@ -117,6 +121,8 @@ class Optimizing:
                 )
         for name, slot in _by_kind(found, self.params):
             self._declare(name, slot)
+        self._grads = {p: stand_in("gradient", p) for p in self.trained}
+        self.declared = self._updates()
 
     def _declare(self, name: str, slot: Slot) -> None:
         what = f"{type(self.optimizer).__name__}: slot {name!r}"
@@ -140,10 +146,23 @@ class Optimizing:
         if like is not None:
             self.owner[leaf] = like
 
-    def updates(self, grads: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
+    def stands_in(self, leaf: Expr) -> bool:
+        """Whether a leaf stands for a gradient."""
+        return any(leaf is x for x in self._grads.values())
+
+    def updates(self, grads: Mapping[Expr, Expr], origins: dict[Expr, Origin]) -> dict[Expr, Expr]:
         """New value of the count, of the slots and of the parameters, in the order of writing."""
+        mapping = {leaf: grads[p] for p, leaf in self._grads.items()}
+        stand_ins = set(mapping)
+        found = substitute(list(self.declared.values()), mapping)
+        for old, new in mapping.items():
+            if old is not new and old not in stand_ins:
+                inherit(origins, old, new)
+        return dict(zip(self.declared, found, strict=True))
+
+    def _updates(self) -> dict[Expr, Expr]:
         step = self.count + 1
-        named = {str(p.attrs["name"]): g for p, g in grads.items()}
+        named = {str(p.attrs["name"]): g for p, g in self._grads.items()}
         made = self.optimizer.update(dict(self.params), named, dict(self.named), step)
         if not isinstance(made, Updates):
             raise DeclarationError(
@@ -199,6 +218,12 @@ def kind_of(name: str, slot: Slot) -> str:
     if slot.like is None:
         return name.rpartition(".")[0] or name
     return name.removesuffix(f".{slot.like.attrs['name']}")
+
+
+def stand_in(what: str, param: Expr) -> Expr:
+    """A leaf for what the compiler will make of a parameter: "gradient", say."""
+    name = f"{what} of {param.attrs['name']}"
+    return identity(INPUT, {"name": name, "shape": param.shape, "dtype": param.dtype})
 
 
 def _by_kind(slots: Mapping[str, Slot], params: Mapping[str, Expr]) -> list[tuple[str, Slot]]:

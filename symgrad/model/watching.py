@@ -8,9 +8,9 @@ from typing import Any
 
 from symgrad.errors import DeclarationError
 from symgrad.ir.graph import substitute
-from symgrad.ir.node import Expr, as_expr, identity
+from symgrad.ir.node import Expr, as_expr
 from symgrad.ir.op import FUNCTIONS
-from symgrad.ops.leaf import INPUT
+from symgrad.model.optimizing import stand_in
 
 __all__ = ["Watched", "Watching"]
 
@@ -49,8 +49,8 @@ class Watching:
 
     def __init__(self, watch: Callable[[Watched], Any], loss: Expr, params: Sequence[Expr]) -> None:
         named = {str(p.attrs["name"]): p for p in params}
-        self._grads = {name: _stand_in("gradient", p) for name, p in named.items()}
-        self._changes = {name: _stand_in("change", p) for name, p in named.items()}
+        self._grads = {name: stand_in("gradient", p) for name, p in named.items()}
+        self._changes = {name: stand_in("change", p) for name, p in named.items()}
         if not callable(watch):
             raise DeclarationError(
                 "watch: expected a function of what a step knows that gives a dict of "
@@ -98,11 +98,6 @@ class Watching:
         for name, leaf in self._changes.items():
             mapping[leaf] = _change(new[name]) if name in new else _zeros(leaf)
         return dict(zip(outputs, substitute(list(outputs.values()), mapping), strict=True))
-
-
-def _stand_in(what: str, param: Expr) -> Expr:
-    name = f"{what} of {param.attrs['name']}"
-    return identity(INPUT, {"name": name, "shape": param.shape, "dtype": param.dtype})
 
 
 def _zeros(leaf: Expr) -> Expr:

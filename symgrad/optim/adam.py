@@ -9,7 +9,8 @@ from typing import Any
 import symgrad as sg
 from symgrad import Expr
 from symgrad.model.optimizing import Optimizer
-from symgrad.optim.elementwise import Elementwise, Exprs, Rate, complement
+from symgrad.model.options import complement
+from symgrad.optim.elementwise import Elementwise, Exprs, Rate, toward
 from symgrad.optim.names import Pattern
 from symgrad.optim.wrappers import decay
 
@@ -26,7 +27,7 @@ class Adam(Elementwise):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -64,13 +65,14 @@ class Adam(Elementwise):
         return param - rate * m / (sg.sqrt(v) / scale + self.eps), {"m": m, "v": v}
 
     def _means(self, grad: Expr, memory: Exprs) -> tuple[Expr, Expr]:
-        m = memory["m"] + complement(self.beta1) * (grad - memory["m"])
-        return m, memory["v"] + complement(self.beta2) * (sg.square(grad) - memory["v"])
+        m = toward(memory["m"], grad, self.beta1)
+        return m, toward(memory["v"], sg.square(grad), self.beta2)
 
-    def _corrected(self, rate: Any, step: Expr, dtype: Any) -> tuple[Expr, Expr]:
+    def _corrected(self, rate: Any, step: Expr, dtype: Any) -> tuple[Any, Expr]:
         """The rate, and what the root of `v` is divided by: 1 - beta^n in float64."""
         n = sg.name(sg.astype(step, "float64"), "n")
-        rate = sg.name(sg.astype(rate / (1 - sg.power(self.beta1, n)), dtype), "rate")
+        if self.beta1:
+            rate = sg.name(sg.astype(rate / (1 - sg.power(self.beta1, n)), dtype), "rate")
         return rate, sg.name(sg.astype(sg.sqrt(1 - sg.power(self.beta2, n)), dtype), "scale")
 
 
@@ -83,7 +85,7 @@ class AMSGrad(Adam):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -122,7 +124,7 @@ class NAdam(Adam):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -144,7 +146,8 @@ class NAdam(Adam):
         m, v = self._means(grad, memory)
         ahead, _ = self._corrected(rate * self.beta1, step + 1, param.dtype)
         now, scale = self._corrected(rate * complement(self.beta1), step, param.dtype)
-        ahead, now = sg.name(ahead, "ahead"), sg.name(now, "now")
+        if self.beta1:
+            ahead, now = sg.name(ahead, "ahead"), sg.name(now, "now")
         new = param - (ahead * m + now * grad) / (sg.sqrt(v) / scale + self.eps)
         return new, {"m": m, "v": v}
 
@@ -157,7 +160,7 @@ class RAdam(Adam):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float
@@ -186,7 +189,7 @@ class RAdam(Adam):
         """The factor of the scaled step, and whether there is one: rho_n > 5."""
         n = sg.name(sg.astype(step, "float64"), "n")
         power = sg.power(self.beta2, n)
-        most = 2 / (1 - self.beta2) - 1
+        most = 2 / complement(self.beta2) - 1
         rho = sg.name(most - 2 * n * power / (1 - power), "rho")
         ready = sg.name(rho > 5, "ready")
         ratio = (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)
@@ -208,7 +211,7 @@ def AdamW(  # an optimiser like the classes beside it
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
     eps : float

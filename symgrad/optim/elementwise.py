@@ -4,40 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
+from symgrad.model.options import complement, is_number, real
 from symgrad.optim.plateau import ReduceOnPlateau
+from symgrad.optim.schedules import is_schedule
 
 __all__ = [
     "Elementwise",
     "Exprs",
     "Rate",
-    "complement",
-    "require_number",
     "require_optimizer",
+    "toward",
     "trained",
 ]
 
 #: expressions by the full names of parameters or slots
 Exprs = Mapping[str, Expr]
-#: a number, a schedule, or a rate that the training loop sets
-Rate = float | Callable[[Any], Any] | ReduceOnPlateau
+#: a number, a schedule, an expression such as an input, or a rate that the training loop sets
+Rate: TypeAlias = float | Callable[[Any], Any] | Expr | ReduceOnPlateau
 
 
-def require_number(owner: str, name: str, value: Any, low: float, high: float) -> None:
-    """Refuse what is no number of low <= value < high."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < high:
-        raise DeclarationError(
-            f"{owner}: {name} must satisfy {low} <= {name} < {high}; got {value!r}"
-        )
-
-
-def complement(beta: float) -> float:
-    """1 - beta as it is written: 0.1 for 0.9, and not 0.09999999999999998."""
-    return round(1 - beta, 15)
+def toward(mean: Expr, new: Expr, decay: float) -> Expr:
+    """A running mean's next value, ``decay mean + (1 - decay) new``."""
+    if decay == 0:  # exact, also after what was not finite or huge
+        return new
+    return mean + complement(decay) * (new - mean)
 
 
 def require_optimizer(owner: str, value: Any) -> None:
@@ -59,9 +56,9 @@ class Elementwise:
     """Base of the optimisers that treat each parameter by itself.
 
     A rule is what it keeps for a parameter, `memory`, and what it makes of the parameter, its
-    gradient and that memory, `rule`. The rate may be a number, a schedule (a function of the
-    number of updates done before, an int64 expression that counts from 0) or a
-    :class:`ReduceOnPlateau`.
+    gradient and that memory, `rule`. The rate may be a number; a schedule, which is a function of
+    the number of updates done before, an int64 expression that counts from 0; an expression of
+    shape (); or a :class:`ReduceOnPlateau`. An ``sg.input`` in it is data of the step.
 
     Examples
     --------
@@ -80,11 +77,28 @@ class Elementwise:
     lr: Rate
 
     def __post_init__(self) -> None:
-        if not callable(self.lr) and not isinstance(self.lr, ReduceOnPlateau):
+        owner, lr = type(self).__name__, self.lr
+        if isinstance(lr, Expr):
+            _require_rate(owner, "lr", lr)
+        elif is_number(lr):
             self._check("lr", 0.0, float("inf"))
+        elif not isinstance(lr, ReduceOnPlateau) and not is_schedule(lr):
+            raise DeclarationError(
+                f"{owner}: expected lr to be a number, a schedule (a function of the number of "
+                f"updates), an expression or a ReduceOnPlateau(...); got {lr!r}"
+            )
 
     def _check(self, name: str, low: float, high: float) -> None:
-        require_number(type(self).__name__, name, getattr(self, name), low, high)
+        """Make an option a number of Python's, of low <= option < high."""
+        value = real(type(self).__name__, name, getattr(self, name), low, high, open_high=True)
+        object.__setattr__(self, name, value)
+
+    def _check_flag(self, name: str) -> None:
+        if not isinstance(getattr(self, name), (bool, np.bool_)):
+            raise DeclarationError(
+                f"{type(self).__name__}: expected {name} to be True or False; "
+                f"got {getattr(self, name)!r}"
+            )
 
     def memory(self) -> Mapping[str, float]:
         """What is kept for each parameter, in its shape and dtype: kind -> first value."""
@@ -112,9 +126,14 @@ class Elementwise:
         """The learning rate of this update, in a parameter's dtype."""
         if isinstance(self.lr, ReduceOnPlateau):
             return sg.astype(slots[self.lr.name], dtype)
-        if callable(self.lr):
-            return sg.name(sg.astype(sg.as_expr(self.lr(step - 1)), dtype), "lr")
-        return self.lr
+        if isinstance(self.lr, Expr):
+            return sg.astype(self.lr, dtype)
+        if not callable(self.lr):
+            return self.lr
+        value = _require_rate(type(self).__name__, "the schedule's rate", self.lr(step - 1))
+        value = sg.astype(value, dtype)
+        declared = any(value is leaf for leaf in sg.leaves(value).values())
+        return value if declared else sg.name(value, "lr")
 
     def slots(self, params: Exprs, /) -> dict[str, Slot]:
         found = {
@@ -137,3 +156,14 @@ class Elementwise:
     def plateaus(self) -> Iterable[ReduceOnPlateau]:
         """The rates that want to hear how training goes."""
         return [self.lr] if isinstance(self.lr, ReduceOnPlateau) else []
+
+
+def _require_rate(owner: str, what: str, value: Any) -> Expr:
+    """One real number, as an expression."""
+    made = value if isinstance(value, Expr) else sg.as_expr(value) if is_number(value) else None
+    if made is None or made.ndim or made.dtype.kind not in "iuf":
+        raise DeclarationError(
+            f"{owner}: expected {what} to be a number, or a real expression of shape (); "
+            f"got {value!r}"
+        )
+    return made

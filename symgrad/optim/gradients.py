@@ -9,7 +9,8 @@ from typing import Any
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
-from symgrad.optim.elementwise import Exprs, require_number, require_optimizer, trained
+from symgrad.model.options import real
+from symgrad.optim.elementwise import Exprs, require_optimizer, trained
 from symgrad.optim.names import Pattern, apart, chosen, merged, outward, require_pattern, within
 from symgrad.optim.plateau import ReduceOnPlateau, plateaus_of
 
@@ -46,13 +47,7 @@ class _Function(Transformation):
     def apply(
         self, params: Exprs, grads: Exprs, slots: Exprs, step: Expr, /
     ) -> tuple[Exprs, Exprs]:
-        made = self.function(grads)
-        if not isinstance(made, Mapping) or set(made) != set(grads):
-            raise DeclarationError(
-                f"chain: a function of gradients must give a mapping of the same names "
-                f"{list(grads)}; got {made!r}"
-            )
-        return {name: sg.as_expr(made[name]) for name in grads}, {}
+        return self.function(grads), {}
 
 
 @dataclass(frozen=True)
@@ -78,10 +73,27 @@ class _Chain:
         moved = {name: params[name] for name in self.trains(params)}
         kept: dict[str, Expr] = {}
         for transformation, own in zip(self.transformations, others, strict=True):
-            grads, changed = transformation.apply(moved, grads, within(own, slots), step)
+            made, changed = transformation.apply(moved, grads, within(own, slots), step)
+            grads = _same_form(made, grads)
             kept |= outward(own, changed)
-        made = self.optimizer.update(params, grads, within(inner, slots), step)
-        return Updates(made.params, kept | outward(inner, made.slots))
+        new = self.optimizer.update(params, grads, within(inner, slots), step)
+        return Updates(new.params, kept | outward(inner, new.slots))
+
+
+def _same_form(made: Any, grads: Exprs) -> dict[str, Expr]:
+    """What a transformation gave, in the order of the gradients, if it fits them."""
+    if not isinstance(made, Mapping) or set(made) != set(grads):
+        raise DeclarationError(
+            f"chain: a function of gradients must give a mapping of the same names "
+            f"{list(grads)}; got {made!r}"
+        )
+    for name, grad in grads.items():
+        if not isinstance(made[name], Expr) or made[name].shape != grad.shape:
+            raise DeclarationError(
+                f"chain: expected a function of gradients to give for {name!r} an expression "
+                f"of shape {grad.shape}; got {made[name]!r}"
+            )
+    return {name: made[name] for name in grads}
 
 
 def chain(*parts: Any) -> Optimizer:
@@ -164,8 +176,7 @@ def clip_by_value(limit: float) -> Transformation:
     >>> sg.optim.chain(sg.optim.clip_by_value(0.5), sg.optim.SGD(0.1)).transformations
     (_ClipByValue(limit=0.5),)
     """
-    _positive("clip_by_value", "limit", limit)
-    return _ClipByValue(limit)
+    return _ClipByValue(real("clip_by_value", "limit", limit, 0, open_low=True))
 
 
 @dataclass(frozen=True)
@@ -215,8 +226,7 @@ def clip_by_global_norm(limit: float) -> Transformation:
     >>> params["w"].tolist()
     [2.7, 3.6]
     """
-    _positive("clip_by_global_norm", "limit", limit)
-    return _ClipByGlobalNorm(limit)
+    return _ClipByGlobalNorm(real("clip_by_global_norm", "limit", limit, 0, open_low=True))
 
 
 @dataclass(frozen=True)
@@ -263,14 +273,5 @@ def l2(coefficient: float, on: Pattern = "*") -> Transformation:
     >>> float(params["w"])
     0.75
     """
-    require_number("l2", "coefficient", coefficient, 0.0, float("inf"))
+    coefficient = real("l2", "coefficient", coefficient, 0)
     return _L2(coefficient, require_pattern("l2: on", on))
-
-
-def _positive(owner: str, name: str, value: Any) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not 0 < value < float("inf")
-    ):
-        raise DeclarationError(f"{owner}: expected a number {name} > 0; got {value!r}")

@@ -8,10 +8,9 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from symgrad import DeclarationError
 from symgrad.model.optimizing import Slot
+from symgrad.model.options import real, whole
 
 __all__ = ["ReduceOnPlateau", "observe"]
 
@@ -69,25 +68,24 @@ class ReduceOnPlateau:
     _slots: dict[str, Slot] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        def need(good: bool, what: str, value: Any) -> None:
-            if not good:
-                raise DeclarationError(f"ReduceOnPlateau: expected {what}; got {value!r}")
-
-        need(_is_number(self.lr) and 0 <= self.lr < math.inf, "0 <= lr < inf", self.lr)
-        need(_is_number(self.factor) and 0 < self.factor < 1, "0 < factor < 1", self.factor)
-        for what in ("patience", "cooldown"):
-            count = getattr(self, what)
-            whole = isinstance(count, int) and not isinstance(count, bool)
-            need(whole and count >= 0, f"an integer {what} >= 0", count)
-        good = _is_number(self.threshold) and 0 <= self.threshold < math.inf
-        need(good, "0 <= threshold < inf", self.threshold)
-        need(_is_number(self.least) and self.least >= 0, "least >= 0", self.least)
-        need(self.mode in ("min", "max"), 'mode "min" or "max"', self.mode)
-        word = isinstance(self.name, str) and re.fullmatch("[a-z][a-z0-9_]*", self.name)
-        need(bool(word), "a lowercase word as name", self.name)
+        owner = "ReduceOnPlateau"
+        checked: dict[str, Any] = {
+            "lr": real(owner, "lr", self.lr, 0),
+            "factor": real(owner, "factor", self.factor, 0, 1, open_low=True, open_high=True),
+            "patience": whole(owner, "patience", self.patience, 0),
+            "threshold": real(owner, "threshold", self.threshold, 0),
+            "cooldown": whole(owner, "cooldown", self.cooldown, 0),
+            "least": real(owner, "least", self.least, 0),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if self.mode not in ("min", "max"):
+            raise DeclarationError(f'{owner}: expected mode "min" or "max"; got {self.mode!r}')
+        if not isinstance(self.name, str) or not re.fullmatch("[a-z][a-z0-9_]*", self.name):
+            raise DeclarationError(f"{owner}: expected a lowercase word as name; got {self.name!r}")
         worst = math.inf if self.mode == "min" else -math.inf
         first = {
-            self.name: float(self.lr),
+            self.name: self.lr,
             f"{self.name}_plateau.best": worst,
             f"{self.name}_plateau.failures": 0,
             f"{self.name}_plateau.rest": 0,
@@ -132,10 +130,6 @@ class ReduceOnPlateau:
             best[...] = value
         failures[...] = count
         rest[...] = resting
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
 
 
 def observe(optimizer: Any, opt_state: MutableMapping[str, Any], value: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import symgrad as sg
 from symgrad import DeclarationError, Expr
-from symgrad.optim.elementwise import Elementwise, Exprs, Rate, complement
+from symgrad.model.options import complement
+from symgrad.optim.elementwise import Elementwise, Exprs, Rate, toward
 
 __all__ = ["SGD", "AdaDelta", "AdaGrad", "Lion", "RMSprop"]
 
@@ -24,7 +25,7 @@ class SGD(Elementwise):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     momentum : float
         In [0, 1).
     nesterov : bool
@@ -46,6 +47,7 @@ class SGD(Elementwise):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("momentum", 0.0, 1.0)
+        self._check_flag("nesterov")
         if self.nesterov and not self.momentum:
             raise DeclarationError("SGD: nesterov=True needs a momentum above 0")
 
@@ -72,7 +74,7 @@ class AdaGrad(Elementwise):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     first : float
         Of ``s``, at least 0.
     eps : float
@@ -120,7 +122,7 @@ class RMSprop(Elementwise):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     decay, momentum : float
         In [0, 1).
     centred : bool
@@ -147,6 +149,7 @@ class RMSprop(Elementwise):
         super().__post_init__()
         self._check("decay", 0.0, 1.0)
         self._check("momentum", 0.0, 1.0)
+        self._check_flag("centred")
         self._check("eps", 0.0, float("inf"))
 
     def memory(self) -> Mapping[str, float]:
@@ -157,13 +160,12 @@ class RMSprop(Elementwise):
         self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
     ) -> tuple[Expr, Exprs]:
         new: dict[str, Expr] = {}
-        share = complement(self.decay)
         if self.centred:
-            off = grad - memory["mean"]
-            new["mean"] = memory["mean"] + share * off
-            new["v"] = self.decay * (memory["v"] + share * sg.square(off))
+            spread = complement(self.decay) * sg.square(grad - memory["mean"])
+            new["mean"] = toward(memory["mean"], grad, self.decay)
+            new["v"] = self.decay * (memory["v"] + spread)
         else:
-            new["v"] = memory["v"] + share * (sg.square(grad) - memory["v"])
+            new["v"] = toward(memory["v"], sg.square(grad), self.decay)
         move = grad / (sg.sqrt(new["v"]) + self.eps)
         if self.momentum:
             move = new["u"] = self.momentum * memory["u"] + move
@@ -179,7 +181,7 @@ class AdaDelta(Elementwise):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
         1 in the paper.
     decay : float
         In [0, 1).
@@ -211,10 +213,9 @@ class AdaDelta(Elementwise):
     def rule(
         self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
     ) -> tuple[Expr, Exprs]:
-        share = complement(self.decay)
-        v = memory["v"] + share * (sg.square(grad) - memory["v"])
+        v = toward(memory["v"], sg.square(grad), self.decay)
         move = sg.sqrt(memory["u"] + self.eps) / sg.sqrt(v + self.eps) * grad
-        u = memory["u"] + share * (sg.square(move) - memory["u"])
+        u = toward(memory["u"], sg.square(move), self.decay)
         return param - rate * move, {"v": v, "u": u}
 
 
@@ -228,7 +229,7 @@ class Lion(Elementwise):
 
     Parameters
     ----------
-    lr : float, schedule or ReduceOnPlateau
+    lr : float, schedule, Expr or ReduceOnPlateau
     beta1, beta2 : float
         In [0, 1).
 
@@ -258,6 +259,5 @@ class Lion(Elementwise):
     def rule(
         self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
     ) -> tuple[Expr, Exprs]:
-        off = grad - memory["m"]
-        direction = sg.sign(memory["m"] + complement(self.beta1) * off)
-        return param - rate * direction, {"m": memory["m"] + complement(self.beta2) * off}
+        direction = sg.sign(toward(memory["m"], grad, self.beta1))
+        return param - rate * direction, {"m": toward(memory["m"], grad, self.beta2)}

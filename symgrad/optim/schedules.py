@@ -6,13 +6,17 @@ that counter, an int64 expression; these compute in float64, whatever the parame
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 import symgrad as sg
 from symgrad import DeclarationError
+from symgrad.model.options import is_number, real, whole
 
 __all__ = [
     "constant",
@@ -29,21 +33,17 @@ __all__ = [
 Schedule = Callable[[Any], Any]
 
 
-def _rate(owner: str, name: str, value: Any, least: float = 0.0) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not least <= value < math.inf:
-        raise DeclarationError(f"{owner}: expected a number {name} >= {least:g}; got {value!r}")
-
-
-def _factor(owner: str, value: Any) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        raise DeclarationError(f"{owner}: expected a number factor > 0; got {value!r}")
-
-
-def _count(owner: str, name: str, value: Any, least: int = 1) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise DeclarationError(f"{owner}: expected an integer {name} >= {least}; got {value!r}")
+def is_schedule(value: Any) -> bool:
+    """Whether it can be called with the count; a class, or what makes a schedule, is none."""
+    if not callable(value) or isinstance(value, type):
+        return False
+    try:
+        inspect.signature(value).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin that does not tell
+        return True
+    return True
 
 
 def _real(count: Any) -> Any:
@@ -69,7 +69,7 @@ def constant(lr: float) -> Schedule:
     >>> float(sg.function([count], sg.optim.constant(0.1)(count))(7))
     0.1
     """
-    _rate("constant", "lr", lr)
+    lr = real("constant", "lr", lr, 0)
     return partial(_constant, lr=lr)
 
 
@@ -96,9 +96,9 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     >>> float(rate(9)), float(rate(10)), float(rate(29))
     (1.0, 0.5, 0.25)
     """
-    _rate("step_decay", "lr", lr)
-    _count("step_decay", "every", every)
-    _factor("step_decay", factor)
+    lr = real("step_decay", "lr", lr, 0)
+    every = whole("step_decay", "every", every, 1)
+    factor = real("step_decay", "factor", factor, 0, open_low=True)
     return partial(_step_decay, lr=lr, every=every, factor=factor)
 
 
@@ -124,10 +124,11 @@ def piecewise(rates: Sequence[float], bounds: Sequence[int]) -> Schedule:
     >>> float(rate(99)), float(rate(100)), float(rate(200))
     (1.0, 0.1, 0.01)
     """
-    for lr in rates:
-        _rate("piecewise", "rate", lr)
-    for bound in bounds:
-        _count("piecewise", "bound", bound)
+    for name, given in (("rates", rates), ("bounds", bounds)):
+        if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)):
+            raise DeclarationError(f"piecewise: expected a sequence of {name}; got {given!r}")
+    rates = [real("piecewise", "rate", lr, 0) for lr in rates]
+    bounds = [whole("piecewise", "bound", bound, 1) for bound in bounds]
     if len(rates) != len(bounds) + 1 or list(bounds) != sorted(set(bounds)):
         raise DeclarationError(
             "piecewise: expected rising bounds and one more rate; "
@@ -162,9 +163,9 @@ def exponential(lr: float, factor: float, every: int = 1) -> Schedule:
     >>> float(rate(0)), float(rate(2)), float(rate(4))
     (1.0, 0.5, 0.25)
     """
-    _rate("exponential", "lr", lr)
-    _factor("exponential", factor)
-    _count("exponential", "every", every)
+    lr = real("exponential", "lr", lr, 0)
+    factor = real("exponential", "factor", factor, 0, open_low=True)
+    every = whole("exponential", "every", every, 1)
     return partial(_exponential, lr=lr, factor=factor, every=every)
 
 
@@ -194,9 +195,9 @@ def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
     >>> [round(float(rate(n)), 6) for n in (0, 50, 100, 150)]
     [1.0, 0.5, 0.0, 0.0]
     """
-    _rate("cosine", "lr", lr)
-    _rate("cosine", "least", least)
-    _count("cosine", "steps", steps)
+    lr = real("cosine", "lr", lr, 0)
+    least = real("cosine", "least", least, 0)
+    steps = whole("cosine", "steps", steps, 1)
     return partial(_cosine, lr=lr, steps=steps, least=least)
 
 
@@ -227,9 +228,9 @@ def linear(first: float, last: float, steps: int) -> Schedule:
     >>> [float(rate(n)) for n in range(6)]
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
-    _rate("linear", "first", first)
-    _rate("linear", "last", last)
-    _count("linear", "steps", steps)
+    first = real("linear", "first", first, 0)
+    last = real("linear", "last", last, 0)
+    steps = whole("linear", "steps", steps, 1)
     return partial(_linear, first=first, last=last, steps=steps)
 
 
@@ -258,9 +259,14 @@ def warm_up(schedule: Schedule | float, steps: int) -> Schedule:
     >>> [float(rate(n)) for n in range(5)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    _count("warm_up", "steps", steps)
-    if not callable(schedule):
-        _rate("warm_up", "schedule (or a schedule)", schedule)
+    steps = whole("warm_up", "steps", steps, 1)
+    if is_number(schedule):
+        schedule = real("warm_up", "schedule", schedule, 0)
+    elif not is_schedule(schedule):
+        raise DeclarationError(
+            "warm_up: expected a schedule (a function of the number of updates) or a number; "
+            f"got {schedule!r}"
+        )
     return partial(_warm_up, schedule=schedule, steps=steps)
 
 
@@ -301,15 +307,14 @@ def one_cycle(
     >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 9)]
     [0.5, 0.75, 1.0, 0.0005]
     """
-    _rate("one_cycle", "peak", peak)
-    _count("one_cycle", "steps", steps, 2)
-    _rate("one_cycle", "start", start, 1.0)
-    _rate("one_cycle", "end", end, 1.0)
-    number = isinstance(up, (int, float)) and not isinstance(up, bool)
-    if not number or not 0 < up < 1 or up * steps <= 1:
+    peak = real("one_cycle", "peak", peak, 0)
+    steps = whole("one_cycle", "steps", steps, 2)
+    start = real("one_cycle", "start", start, 1)
+    end = real("one_cycle", "end", end, 1)
+    up = real("one_cycle", "up", up, 0, 1, open_low=True, open_high=True)
+    if up * steps <= 1:
         raise DeclarationError(
-            f"one_cycle: expected 0 < up < 1, and more than one step on the way up; got {up!r} "
-            f"of {steps}"
+            f"one_cycle: expected more than one step on the way up; got {up!r} of {steps}"
         )
     return partial(_one_cycle, peak=peak, steps=steps, up=up, start=start, end=end)
 
@@ -343,8 +348,8 @@ def inverse_sqrt(peak: float, warm: int) -> Schedule:
     >>> [float(rate(n)) for n in (0, 1, 3, 15)]
     [0.25, 0.5, 1.0, 0.5]
     """
-    _rate("inverse_sqrt", "peak", peak)
-    _count("inverse_sqrt", "warm", warm)
+    peak = real("inverse_sqrt", "peak", peak, 0)
+    warm = whole("inverse_sqrt", "warm", warm, 1)
     return partial(_inverse_sqrt, peak=peak, warm=warm)
 
 

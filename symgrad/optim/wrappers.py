@@ -9,11 +9,12 @@ from typing import TypeVar
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
+from symgrad.model.options import real, whole
 from symgrad.optim.elementwise import (
     Elementwise,
     Exprs,
-    require_number,
     require_optimizer,
+    toward,
     trained,
 )
 from symgrad.optim.names import (
@@ -113,7 +114,7 @@ def decay(optimizer: Elementwise, coefficient: float, on: Pattern = "*") -> Opti
             "decay: expected one update rule, such as Adam(1e-3), whose rate it shares; put others "
             f"around it, as in chain(..., decay(Adam(1e-3), 0.01)); got {optimizer!r}"
         )
-    require_number("decay", "coefficient", coefficient, 0.0, float("inf"))
+    coefficient = real("decay", "coefficient", coefficient, 0)
     return _Decay(optimizer, coefficient, require_pattern("decay: on", on))
 
 
@@ -186,8 +187,7 @@ def accumulate(optimizer: Optimizer, every: int) -> Optimizer:
     0.0
     """
     require_optimizer("accumulate", optimizer)
-    if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-        raise DeclarationError(f"accumulate: expected an integer every >= 1; got {every!r}")
+    every = whole("accumulate", "every", every, 1)
     return optimizer if every == 1 else _Accumulate(optimizer, every)
 
 
@@ -296,10 +296,9 @@ class _Average(_Wrapper):
         inner, own = apart(self._parts(params))
         made = self.optimizer.update(params, grads, within(inner, slots), step)
         kept = outward(inner, made.slots)
-        share = round(1 - self.decay, 15)
         for name, new in made.params.items():
             full = own[f"average.{name}"]
-            kept[full] = slots[full] + share * (new - slots[full])
+            kept[full] = toward(slots[full], new, self.decay)
         return Updates(made.params, kept)
 
 
@@ -336,7 +335,7 @@ def average(optimizer: Optimizer, decay: float = 0.999) -> Optimizer:
     (0.0, 0.75)
     """
     require_optimizer("average", optimizer)
-    require_number("average", "decay", decay, 0.0, 1.0)
+    decay = real("average", "decay", decay, 0, 1, open_high=True)
     return _Average(optimizer, decay)
 
 
@@ -350,7 +349,8 @@ def averaged(params: Mapping[str, Array], opt_state: Mapping[str, Array]) -> dic
     Returns
     -------
     dict of arrays
-        The states, and parameters that are not averaged, as they are in `params`.
+        The states, and parameters that are not averaged, as they are in `params`. The arrays are
+        those of `opt_state` and `params`, which the next step changes: copy what is to stay.
 
     Raises
     ------

@@ -241,15 +241,20 @@ def broadcast_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | 
     examples=(
         lambda x: x + expand_dims(x[0, 0], (0, 1)),
         lambda x: x[0] * expand_dims(x[0, 0], (0,)),
+        lambda x: x * broadcast_to(expand_dims(x[0, 0], (0,)) / 3.0, (4,)),
     ),
 )
 def axes_of_number_last(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | None:
-    """A number needs no axes where another argument has them."""
+    """A number needs no axes where another argument has them, or before what is done to it."""
     new = tuple([arg.args[0] if _is_number_with_axes(arg, run) else arg for arg in args])
     if all([a is b for a, b in zip(args, new, strict=True)]):
         return None
     made = rebuild(node, new)
-    return made if made.shape == node.shape and made.dtype == node.dtype else None
+    if made.dtype != node.dtype:
+        return None
+    if made.shape == () and node.shape != ():
+        made = expand_dims(made, tuple(range(node.ndim)))
+    return made if made.shape == node.shape else None
 
 
 def _is_number_with_axes(arg: Expr, run: Rewriter) -> bool:

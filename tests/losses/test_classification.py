@@ -313,3 +313,77 @@ def test_bad_options_are_refused() -> None:
         L.sigmoid_focal(z, z, alpha=2.0)
     with pytest.raises(sg.DeclarationError, match="gamma >= 0"):
         L.softmax_focal(z, y, gamma=-1.0)
+
+
+# ---- options, labels and dtypes
+
+
+@pytest.mark.parametrize("bad", [-1, -3, 5])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, y: CE(z, y),
+        lambda z, y: CE(z, y, ignore=-2),
+        L.multiclass_hinge,
+        L.softmax_focal,
+        lambda z, y: L.nll_categorical(y, z),
+    ],
+)
+def test_labels_of_an_array_are_checked_when_declared(loss: Any, bad: int) -> None:
+    # a negative one would count from the end, as an index does
+    with pytest.raises(sg.DeclarationError, match=rf"expected 0 <= \w+ < 5; got {bad}"):
+        loss(sg.input("z", ("B", 5)), [2, bad, 0, 1])
+
+
+def test_a_label_to_ignore_must_be_one_that_labels_can_have() -> None:
+    y = sg.input("y", ("B",), dtype="uint8")
+    with pytest.raises(sg.DeclarationError, match="a value of the labels, uint8; got -1"):
+        CE(sg.input("z", ("B", 5)), y, ignore=-1)
+    z = sg.input("z", ("B", 5))
+    found = sg.function([z, y], CE(z, y, ignore=255))(Z, np.array([255, 0, 4, 255], "uint8"))
+    assert (found == 0).tolist() == [True, False, False, True]
+
+
+def test_float32_stays_whatever_numbers_options_are() -> None:
+    z = sg.input("z", ("B", 5), dtype="float32")
+    y = sg.input("y", ("B", 5), dtype=bool)
+    found = [
+        L.sigmoid_focal(z, y, np.float64(2.0), alpha=0.25),
+        L.sigmoid_focal(z, y, np.float32(1.5), alpha=np.float64(0.25)),
+        L.sigmoid_cross_entropy(z, y, pos_weight=np.float64(2.0)),
+        L.sigmoid_cross_entropy(z, y, label_smoothing=np.float64(0.1)),
+        L.huber(z, 0.0, delta=np.int64(1)),
+        L.info_nce(z, z, temperature=np.float32(0.5)),
+        L.info_nce(z, z, temperature=sg.param("t", (), init=0.5)),
+    ]
+    assert [loss.dtype for loss in found] == [np.dtype("float32")] * len(found)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_focal_losses_are_smooth_where_a_class_is_certain(gamma: float, dtype: str) -> None:
+    point = np.array([[1000.0, 0.0, -1000.0], [0.0, 0.0, 0.0], [40.0, -40.0, 0.0]])
+    z = sg.input("z", (3, 3), dtype=dtype)
+    for loss in (
+        L.softmax_focal(z, [0, 1, 0], gamma),
+        L.sigmoid_focal(z, [[1, 0, 0], [1, 0, 1], [1, 0, 1]], gamma),
+    ):
+        total = loss.sum()
+        f = sg.function([z], (total, sg.grad(total, z), sg.hessian(total, z)))
+        for value in f(point.astype(dtype)):
+            assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 2.5])
+def test_focal_losses_are_exact_far_out(gamma: float) -> None:
+    import mpmath
+
+    z = sg.input("z", ("B", 2))
+    points = np.array([[30.0, 0.0], [-30.0, 0.0], [0.5, 0.0], [0.0, 3.0]])
+    with mpmath.workdps(50):
+        p = [1 / (1 + mpmath.exp(mpmath.mpf(b) - mpmath.mpf(a))) for a, b in points]
+        want = [float((1 - v) ** gamma * -mpmath.log(v)) for v in p]
+    soft = sg.function([z], L.softmax_focal(z, [0, 0, 0, 0], gamma))(points)
+    sharp = sg.function([z], L.sigmoid_focal(z[:, 0] - z[:, 1], [1, 1, 1, 1], gamma))(points)
+    np.testing.assert_allclose(soft, want, rtol=1e-13, atol=1e-16)  # that of log_softmax
+    np.testing.assert_allclose(sharp, want, rtol=1e-13)

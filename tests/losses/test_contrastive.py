@@ -122,3 +122,16 @@ def test_what_does_not_fit_is_refused() -> None:
         L.info_nce(a, a, temperature=0)
     with pytest.raises(sg.DTypeError, match="expected anchor to be floating"):
         L.triplet(sg.input("n", ("B", 3), dtype="int64"), a, a)
+
+
+def test_a_pair_that_meets_has_the_curvature_of_its_square() -> None:
+    a = sg.input("a", (1, 2))
+    curve = sg.hessian(L.contrastive(a, np.zeros((1, 2)), [1]).sum(), a)
+    found = sg.function([a], curve)(np.zeros((1, 2)))
+    np.testing.assert_array_equal(found[0, :, 0], np.eye(2))
+
+
+def test_a_temperature_is_one_number() -> None:
+    q, t = sg.input("q", ("B", 3)), sg.input("t", ("B",))
+    with pytest.raises(sg.ShapeError, match=r"expected temperature of shape \(\); got \(B,\)"):
+        L.info_nce(q, q, temperature=t)

@@ -263,3 +263,23 @@ def test_a_distribution_does_not_diverge_from_itself() -> None:
         np.testing.assert_array_equal(sg.function([x], loss)(table((2, 3), 1.0, 500.0)), 0)
     with pytest.raises(sg.ShapeError, match="expected other to broadcast"):
         L.kl_divergence(x, sg.input("y", ("B", 4)))
+
+
+def test_arrays_take_the_dtype_of_what_is_declared() -> None:
+    x = sg.input("x", ("B", 2), dtype="float32")
+    k = sg.input("k", ("B", 2), dtype="int64")
+    zeros = np.zeros(2)
+    found = [
+        L.nll_normal(x, x, zeros),
+        L.nll_normal(x, [0.0, 0.0], zeros),
+        L.nll_normal([0.0, 1.0], 0.0, x[0]),
+        L.nll_poisson(k, x),
+        L.nll_multivariate_normal(x, zeros, sg.param("f", (2, 2), dtype="float32")),
+        L.nll_multivariate_normal([[0.0, 1.0]], 0.0, sg.param("f", (2, 2), dtype="float32")),
+        L.kl_divergence(x, zeros),
+        L.kl_normal(x, zeros),
+        sg.losses.score_function(x[:, 0], zeros[:1][0] + x[:, 1], np.float64(0.5)),
+        sg.losses.score_function(x[:, 0], sg.input("c", ("B",)), 0.5),
+    ]
+    assert [loss.dtype for loss in found] == [np.dtype("float32")] * len(found)
+    assert L.nll_poisson(k, zeros).dtype == "float64"

@@ -59,12 +59,23 @@ def test_structures_and_single_expressions() -> None:
 
 def test_what_does_not_exist_is_refused() -> None:
     loss, params = network()
-    with pytest.raises(sg.DeclarationError, match=r"a name like '\*V'; there are: hidden\.W"):
+    with pytest.raises(sg.DeclarationError, match=r"is called '\*V'; there are \['hidden\.W'"):
         L.l2(loss, names="*V")
-    with pytest.raises(sg.DeclarationError, match="a name like 'x'"):
+    with pytest.raises(sg.DeclarationError, match="is called 'x'"):
         L.l1(loss, names=["*", "x"])  # an input is no parameter, a state neither
     with pytest.raises(sg.DeclarationError, match="expected parameters"):
         L.l1([])
     with pytest.raises(sg.DTypeError, match="floating"):
         L.l2(sg.input("n", (2,), dtype="int64"))
     assert set(sg.leaves(loss, kind="param")) == set(params)
+
+
+def test_a_scope_is_chosen_as_in_optimisers() -> None:
+    y, params = network()
+    penalty = L.l2(y, names="hidden")
+    wanted = L.l2([params["hidden.W"], params["hidden.b"]])
+    model = sg.compile(penalty, outputs=wanted)
+    values = model.init(3)
+    assert model.evaluate(values) == model.predict(values)
+    with pytest.raises(sg.DeclarationError, match="l1: names: expected a pattern of names"):
+        L.l1(y, names=3)  # type: ignore[arg-type]

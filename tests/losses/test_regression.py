@@ -124,3 +124,23 @@ def test_a_bad_delta_is_refused(delta: Any) -> None:
 def test_a_bad_quantile_is_refused(q: float) -> None:
     with pytest.raises(sg.DeclarationError, match="expected 0 < q < 1"):
         L.quantile(sg.input("y", ()), 0.0, q=q)
+
+
+@pytest.mark.parametrize("delta", [np.float32(0.5), np.float64(0.5), np.int64(2)])
+def test_an_option_may_be_a_number_of_numpy(delta: Any) -> None:
+    y = sg.input("y", ("B",), dtype="float32")
+    loss = L.huber(y, 0.0, delta=delta)
+    assert loss.dtype == "float32"
+    assert loss is L.huber(y, 0.0, delta=float(delta))
+    with pytest.raises(sg.DeclarationError, match="expected finite delta > 0; got True"):
+        L.huber(y, 0.0, delta=True)
+
+
+def test_the_mean_of_a_batch_is_one_factor_of_the_gradient() -> None:
+    y, t = sg.input("y", ("B", 3)), sg.input("t", ("B", 3))
+    for loss in (L.mse, L.mae, L.huber, L.log_cosh):
+        mean = L.mean(loss(y, t))
+        source = sg.function([y, t], (mean, sg.grad(mean, y)), style="readable").source
+        body = source[source.rindex("def ") :]
+        assert "broadcast_to" not in body
+        assert "[None]" not in body

@@ -172,3 +172,19 @@ def test_what_does_not_fit_is_refused() -> None:
     for blank in (3, -1, True, 0.0):
         with pytest.raises(sg.DeclarationError, match="expected 0 <= blank < 3"):
             ctc(z, y, blank=blank)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [-1, 9])
+@pytest.mark.parametrize("which", [0, 1])
+def test_lengths_are_checked(which: int, bad: int) -> None:
+    """Of a length that is none there is no alignment: it must not pass for an infinite loss."""
+    lengths = [[3, 3], [2, 2]]
+    lengths[which] = [2, bad]
+    z, y = sg.input("z", ("B", "T", 4)), sg.input("y", ("B", "U"), dtype="int64")
+    steps, labels = (sg.input(name, ("B",), dtype="int64") for name in ("steps", "labels"))
+    f = sg.function([z, y, steps, labels], sg.losses.ctc(z, y, steps, labels))
+    name = ("steps", "labels")[which]
+    with pytest.raises(sg.CompileError, match=rf"{name}: expected 0 <= {name} < \d; got {bad}"):
+        f(np.zeros((2, 3, 4)), [[1, 2], [3, 3]], *lengths)
+    with pytest.raises(sg.DeclarationError, match=rf"ctc: expected 0 <= each of .*; got {bad}"):
+        sg.losses.ctc(sg.input("z", (2, 3, 4)), [[1, 2], [3, 3]], *lengths)

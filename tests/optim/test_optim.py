@@ -253,9 +253,7 @@ def test_without_an_optimizer_there_is_no_step() -> None:
         model.step(model.init(), {})
 
 
-def test_an_update_takes_no_data_of_its_own() -> None:
-    w, rate = sg.param("w", (), init=1.0), sg.input("rate", ())
-    model = sg.compile(w * w, optimizer=optim.SGD(lambda step: rate * 0.5**step))
-    params = model.init()
-    with pytest.raises(sg.DeclarationError, match="SGD: the update uses 'rate'"):
-        model.step(params, model.init_optimizer(params))
+def test_an_update_keeps_nothing_but_slots() -> None:
+    w, other = sg.param("w", (), init=1.0), sg.state("other", ())
+    with pytest.raises(sg.DeclarationError, match="SGD: the update uses the state 'other'"):
+        sg.compile(w * w, optimizer=optim.SGD(lambda step: other * 0.5**step))

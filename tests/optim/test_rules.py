@@ -233,3 +233,60 @@ def test_a_saved_module_makes_the_same_steps(source: str, name: str, tmp_path: P
     for mine, theirs in ((params, others), (state, other_state)):
         for key, value in mine.items():
             np.testing.assert_array_equal(theirs[key], value)
+
+
+@pytest.mark.parametrize("number", [np.float64(0.1), np.float32(0.125), np.int64(1)])
+def test_numbers_of_numpy_are_not_strong(number: Any) -> None:
+    """A sweep over np.logspace is one of float64 scalars: a float32 model stays what it is."""
+    w, g = sg.param("w", (3,), dtype="float32"), sg.input("g", (3,), dtype="float32")
+    for optimizer, other in (
+        (optim.SGD(number, momentum=np.float64(0.9)), optim.SGD(float(number), momentum=0.9)),
+        (
+            optim.chain(optim.l2(number), optim.clip_by_value(number), optim.AdamW(number)),
+            optim.chain(
+                optim.l2(float(number)),
+                optim.clip_by_value(float(number)),
+                optim.AdamW(float(number)),
+            ),
+        ),
+        (
+            optim.accumulate(optim.SGD(optim.cosine(number, np.int64(9))), np.int64(2)),
+            optim.accumulate(optim.SGD(optim.cosine(float(number), 9)), 2),
+        ),
+        (
+            optim.SGD(optim.ReduceOnPlateau(number, patience=np.int64(2))),
+            optim.SGD(optim.ReduceOnPlateau(float(number), patience=2)),
+        ),
+    ):
+        sources = [
+            sg.compile((w * g).sum(), optimizer=one, style="readable").source_of("step")
+            for one in (optimizer, other)
+        ]
+        assert sources[0] == sources[1]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optim.Adam(0.1, beta1=0.0, beta2=0.0),
+        optim.AMSGrad(0.1, beta1=0.0),
+        optim.NAdam(0.1, beta1=0.0, beta2=0.0),
+        optim.RMSprop(0.1, decay=0.0),
+        optim.AdaDelta(0.1, decay=0.0),
+        optim.Lion(0.1, beta1=0.0, beta2=0.0),
+    ],
+)
+@pytest.mark.parametrize("first", [1e20, np.inf])
+def test_a_mean_with_decay_0_forgets(optimizer: Any, first: float) -> None:
+    w, g = sg.param("w", (), init=1.0), sg.input("g", ())
+    model = sg.compile(w * g, optimizer=optimizer)
+    params = model.init()
+    state = model.init_optimizer(params)
+    model.step(params, state, g=first)
+    for value in (-3.0, 0.5):
+        model.step(params, state, g=value)
+        kept = {"m.w": value, "v.w": value * value}
+        exact = {key for key in kept if key in state}
+        exact -= {"v.w"} if isinstance(optimizer, optim.AMSGrad) else set()  # that of 0.999
+        assert exact
+        assert {key: float(state[key]) for key in exact} == {key: kept[key] for key in exact}

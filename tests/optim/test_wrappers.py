@@ -313,7 +313,7 @@ def test_four_deep() -> None:
         (lambda: optim.chain(optim.clip_by_value(1.0)), "chain: last: expected an optimiser"),
         (lambda: optim.chain(optim.Adam, optim.Adam()), "a transformation of gradients .*Adam"),
         (lambda: optim.chain(optim.SGD(0.1), optim.Adam()), "a transformation of gradients"),
-        (lambda: optim.clip_by_value(0.0), "clip_by_value: expected a number limit > 0; got 0.0"),
+        (lambda: optim.clip_by_value(0.0), "clip_by_value: expected finite limit > 0; got 0.0"),
         (lambda: optim.clip_by_global_norm(None), "limit > 0; got None"),
         (lambda: optim.l2(-1.0), "coefficient"),
         (lambda: optim.l2(1.0, on=[]), "a pattern of names, or several; got \\[\\]"),
@@ -322,7 +322,7 @@ def test_four_deep() -> None:
         (lambda: optim.decay(optim.Adam(), "0.1"), "coefficient"),
         (lambda: optim.accumulate(optim.Adam(), 0), "an integer every >= 1; got 0"),
         (lambda: optim.accumulate("adam", 2), "expected an optimiser.*got 'adam'"),
-        (lambda: optim.average(optim.Adam(), 1.0), "decay must satisfy"),
+        (lambda: optim.average(optim.Adam(), 1.0), "average: expected 0 <= decay < 1; got 1.0"),
         (lambda: optim.groups({}), "a dict of patterns"),
         (lambda: optim.groups({"*": "adam"}), "groups: '\\*': expected an optimiser"),
         (lambda: optim.groups({1: None}), "a pattern of names; got 1"),
@@ -341,6 +341,16 @@ def test_four_deep() -> None:
             lambda: step_source(optim.chain(lambda grads: {}, optim.Adam()), "fast"),
             "must give a mapping of the same names",
         ),
+        (
+            lambda: scoped(
+                optim.chain(lambda grads: {k: g.sum() for k, g in grads.items()}, optim.Adam())
+            ),
+            r"to give for 'encoder\.W' an expression of shape \(3, 3\); got",
+        ),
+        (lambda: scoped(optim.AdamW(on="bias2")), "decay: no parameter is called 'bias2'"),
+        (lambda: scoped(optim.chain(optim.l2(0.1, "U"), optim.Adam())), "l2: no parameter is"),
+        (lambda: optim.SGD(0.1, 0.9, nesterov="yes"), "nesterov to be True or False; got 'yes'"),
+        (lambda: optim.RMSprop(centred=1), "centred to be True or False; got 1"),
     ],
 )
 def test_bad_arguments(make: Callable[[], object], message: str) -> None:
