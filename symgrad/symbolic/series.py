@@ -110,6 +110,8 @@ def fit(
         if not 0 < len(series) <= most:
             return None
         coefficients = _powers(series, middle, half)
+        far, least = max(abs(low), abs(high)), error / 64 * min(abs(v) for v in values)
+        coefficients = [c if abs(c) * far**k > least else 0 for k, c in enumerate(coefficients)]
         count = len(coefficients)
         tests = [middle + half * mpmath.cospi(i / (count + mpmath.mpf(1.37)))
                  for i in range(1, count + 1)]  # fmt: skip

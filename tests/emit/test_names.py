@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad.emit import prelude
 from symgrad.emit.names import safe
+from tests.fuzzing import examples
 
 HOSTILE = {
     "statement": "x; import os",
@@ -209,7 +210,7 @@ def test_safe_gives_identifiers_that_mean_nothing_else() -> None:
         assert len(made) <= 48
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.text(max_size=60))
 def test_safe_on_any_text(name: str) -> None:
     made = safe(name)
@@ -218,7 +219,7 @@ def test_safe_on_any_text(name: str) -> None:
     compile(f"{made} = 1", "<name>", "exec")
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     st.lists(
         st.text(max_size=12).filter(lambda s: s and s != "rng"), min_size=2, max_size=4, unique=True

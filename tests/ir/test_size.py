@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
@@ -34,6 +34,7 @@ from symgrad.ir.size import (
     slice_length,
     upper_bound,
 )
+from tests.fuzzing import examples
 
 B, T, K = dim("B"), dim("T"), dim("K")
 NAMES = ("B", "T", "K")
@@ -82,7 +83,7 @@ def value(size: Any, env: dict[str, int]) -> int:
     return size.evaluate(env) if isinstance(size, Dim) else size
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(FORMULAS, ENVIRONMENTS)
 def test_canonical_form_has_the_value_of_the_formula(formula: Any, env: dict[str, int]) -> None:
     size, expected = both(formula, env)
@@ -90,7 +91,7 @@ def test_canonical_form_has_the_value_of_the_formula(formula: Any, env: dict[str
     assert eval(str(size), {"max": max, "min": min}, dict(env)) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(FORMULAS, ENVIRONMENTS)
 def test_bounds_enclose_the_value(formula: Any, env: dict[str, int]) -> None:
     size, expected = both(formula, env)
@@ -99,7 +100,7 @@ def test_bounds_enclose_the_value(formula: Any, env: dict[str, int]) -> None:
     assert high is None or high >= expected
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(FORMULAS, FORMULAS, FORMULAS, ENVIRONMENTS)
 def test_ring_laws_hold_as_canonical_equality(f: Any, g: Any, h: Any, env: dict[str, int]) -> None:
     a, b, c = (both(formula, env)[0] for formula in (f, g, h))
@@ -112,7 +113,7 @@ def test_ring_laws_hold_as_canonical_equality(f: Any, g: Any, h: Any, env: dict[
     assert size_max(a, b) + size_min(a, b) == a + b
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(FORMULAS, ENVIRONMENTS)
 def test_pickle_and_copy_give_the_interned_object(formula: Any, env: dict[str, int]) -> None:
     size, _ = both(formula, env)
@@ -122,7 +123,7 @@ def test_pickle_and_copy_give_the_interned_object(formula: Any, env: dict[str, i
     assert hash(symbolic(formula)) == hash(size)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(FORMULAS, FORMULAS, ENVIRONMENTS)
 def test_substitution_is_evaluation_in_two_steps(f: Any, g: Any, env: dict[str, int]) -> None:
     size, expected = both(f, {**env, "T": both(g, env)[1]})
@@ -134,7 +135,7 @@ def test_substitution_is_evaluation_in_two_steps(f: Any, g: Any, env: dict[str, 
         assume(False)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(FORMULAS, FORMULAS, ENVIRONMENTS)
 def test_a_decided_comparison_is_right(f: Any, g: Any, env: dict[str, int]) -> None:
     (a, x), (b, y) = both(f, env), both(g, env)
@@ -363,7 +364,7 @@ def test_sizes_are_immutable() -> None:
         Dim("T")
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(-4, 4), st.integers(-4, 4), st.integers(0, 2), ENVIRONMENTS)
 def test_solve_inverts(a: int, b: int, c: int, env: dict[str, int]) -> None:
     size = a * T + b + c * B + c * B * T

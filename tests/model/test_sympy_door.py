@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import symgrad as sg
+from tests.fuzzing import examples
 
 x, y, t = sp.symbols("x y t")
 a, b = sg.input("a", ()), sg.input("b", ())
@@ -50,7 +51,7 @@ def sensitivity(expr: Any, point: dict[Any, Any]) -> float:
     return 64 * (1 + max(parts)) * len(parts)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(FORMULAS)
 def test_lambdify_is_sympy_with_many_digits(expr: Any) -> None:
     f = sg.lambdify((x, y), expr)
@@ -64,7 +65,7 @@ def test_lambdify_is_sympy_with_many_digits(expr: Any) -> None:
         assert abs(float(f(*point)) - want) <= bound * (1 + abs(want))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(FORMULAS)
 def test_there_and_back(expr: Any) -> None:
     back = sg.to_sympy(sg.from_sympy(expr, {x: a, y: b}), {a: x, b: y})
@@ -74,7 +75,7 @@ def test_there_and_back(expr: Any) -> None:
         assert abs(got - want) <= 1e-12 * (1 + abs(want))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(FORMULAS)
 def test_gradients_are_those_of_differences(expr: Any) -> None:
     f = sg.lambdify((x, y), expr, derivatives=1)

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad.errors import DeclarationError, DTypeError, ShapeError
 from symgrad.ir.graph import topological
 from symgrad.ops.index import provably_unique
+from tests.fuzzing import examples
 
 INF, NAN = np.inf, np.nan
 
@@ -63,7 +64,7 @@ def test_two_permutations_may_meet() -> None:
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=9), st.integers(0, 9))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_top_k_is_the_stable_order_from_above(values: list[int], k: int) -> None:
     k = min(k, len(values))
     x = sg.input("x", (len(values),))

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad.ops.interpret import evaluate
+from tests.fuzzing import examples
 
 UNARY: list[Callable[[Any], Any]] = [
     sg.tanh,
@@ -65,7 +66,7 @@ def agree(found: Any, expected: Any) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-14 * scale)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(step, min_size=1, max_size=9), st.lists(st.integers(0, 99), min_size=1, max_size=3))
 def test_styles_and_interpreter_agree(
     steps: list[tuple[bool, int, int, int, bool]], chosen: list[int]
@@ -89,7 +90,7 @@ def test_styles_and_interpreter_agree(
             np.testing.assert_array_equal(d, k)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(step, min_size=1, max_size=8), st.integers(0, 99))
 def test_a_step_is_the_gradient_taken_by_hand(
     steps: list[tuple[bool, int, int, int, bool]], which: int

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.accuracy.cases import Case
 from tests.accuracy.measure import measure
 from tests.accuracy.systems import naive, symgrad
+from tests.fuzzing import examples
 from tests.rewrite.spellings import OF_ROWS, ROW_FAMILIES, Term, build, respelled, shown
 
 #: units in the last place, where the naive form of the spelling is no worse
@@ -82,7 +83,7 @@ def test_spelling_is_as_good_as_any(family: str, seed: int, dtype: str) -> None:
     check(family, seed, dtype)
 
 
-@settings(max_examples=6)
+@examples(6)
 @given(st.sampled_from(sorted(ROW_FAMILIES)), st.integers(1_000, 10**9))
 def test_any_spelling(family: str, seed: int) -> None:
     check(family, seed, "float64")

@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import symgrad as sg
@@ -21,6 +21,7 @@ from symgrad.autodiff.reverse import cotangents
 from symgrad.ir.op import FUNCTIONS
 from symgrad.ops.interpret import evaluate
 from symgrad.symbolic.series import Truth
+from tests.fuzzing import examples
 from tests.rewrite.spellings import FAMILIES, Term, build, respelled, shown
 
 POINTS = [1e-12, 3e-5, 0.02, 0.3, 0.9, 1.7, 4.0, 19.5, 41.0, 350.0, 720.0, 1500.0]
@@ -119,7 +120,7 @@ def test_spelling_is_as_good_as_any(family: str, seed: int, dtype: str) -> None:
     check(family, seed, dtype)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.sampled_from(sorted(FAMILIES)), st.integers(1_000, 10**9))
 def test_any_spelling(family: str, seed: int) -> None:
     check(family, seed)
