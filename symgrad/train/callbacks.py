@@ -249,7 +249,7 @@ def accuracy(
     axis : int
         Of the outputs, over the classes.
     ignore : int, optional
-        A label that is not counted. The mean over several batches is then that of their means.
+        A label that is not counted.
 
     Raises
     ------

@@ -91,7 +91,8 @@ def fit(
         for it.
     metrics : dict of str to callable, optional
         ``(outputs, batch) -> numbers``, a number for each example or one for the batch, of what
-        ``predict`` returns; averaged over the validation data, or without it over `data`. The
+        ``predict`` returns; averaged over the validation data, or without it over `data`. An array
+        counts as many numbers as it holds, a number as many as the batch has examples. The
         columns of the history that are there anyway are no names for them.
     callbacks : sequence of Callback, or of functions of the run
         Functions are called after each epoch.

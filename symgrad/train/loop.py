@@ -247,12 +247,11 @@ def _fingerprint(run: Run) -> list[Any]:
 def averages(
     model: sg.Model, params: dict[str, Array], batches: Batches, metrics: Mapping[str, Metric]
 ) -> dict[str, float]:
-    """Mean loss and metrics over all examples, in evaluation mode."""
+    """Mean loss over all examples and means of metrics, in evaluation mode."""
     entries = ["evaluate", *(["predict"] if metrics else [])]
     signatures = {entry: model.signature(entry) for entry in entries}
     inputs = model.inputs
-    totals = dict.fromkeys(["loss", *metrics], 0.0)
-    examples = 0
+    totals, counts = (dict.fromkeys(["loss", *metrics], 0.0) for _ in range(2))
     for index, batch in enumerate(batches.epoch(0)):
         counted = per_example(batch, inputs)
         weight = len(batch[counted[0]]) if counted else 1
@@ -266,6 +265,8 @@ def averages(
         values |= {name: metric(found["predict"], batch) for name, metric in metrics.items()}
         for name, value in values.items():
             array = np.asarray(value, np.float64)
-            totals[name] += (float(array.mean()) if array.size else 0.0) * weight
-        examples += weight
-    return {name: total / max(examples, 1) for name, total in totals.items()}
+            # several numbers count as many as they are; one stands for its examples
+            count = array.size if array.ndim else weight
+            totals[name] += float(array.sum()) if array.ndim else float(array) * weight
+            counts[name] += count
+    return {name: total / max(counts[name], 1) for name, total in totals.items()}

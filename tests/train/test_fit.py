@@ -378,6 +378,21 @@ def test_accuracy_counts_what_is_not_ignored() -> None:
         train.accuracy("z")(outputs, {"y": np.zeros(3)})
 
 
+def test_a_metric_of_batches_of_unequal_counts_is_that_of_all_data() -> None:
+    rng = np.random.default_rng(5)
+    x, y = sg.input("x", ("B", 3)), sg.input("y", ("B",), dtype="int64")
+    w = sg.param("w", (3, 3), init=np.eye(3))
+    loss = sg.losses.mean(sg.losses.softmax_cross_entropy(x @ w, y, ignore=-1))
+    model = sg.compile(loss, outputs=x @ w)
+    data = {"x": rng.normal(size=(10, 3)), "y": np.array([0, -1, -1, -1, 2, 1, 1, 0, -1, 2])}
+    metrics = {"right": train.accuracy("y", ignore=-1), "size": lambda outputs, batch: 2.0}
+    found = train.evaluate(model, model.init(), data, batch_size=4, metrics=metrics)
+    counted = data["y"] != -1
+    right = data["x"].argmax(axis=1)[counted] == data["y"][counted]
+    assert found["right"] == pytest.approx(right.mean())
+    assert found["size"] == 2.0
+
+
 def test_metrics_and_callbacks_of_the_wrong_kind() -> None:
     refused(sg.DeclarationError, "a dict of functions by name", metrics=["accuracy"])
     refused(sg.DeclarationError, "expected a function of the outputs", metrics={"a": "accuracy"})
