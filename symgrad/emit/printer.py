@@ -19,7 +19,7 @@ from symgrad.ir.aval import format_shape
 from symgrad.ir.code import Code
 from symgrad.ir.dtypes import is_inexact
 from symgrad.ir.node import LITERAL, SIZE, Expr
-from symgrad.plan.names import given_name
+from symgrad.plan.names import given_name, what_and_where
 from symgrad.plan.program import Block, Commit, Compute, Loop, Program, Section
 
 __all__ = ["Context", "Printer"]
@@ -101,6 +101,7 @@ class Printer:
         self.entry = program.entry
         self.context = context
         self.debug = debug
+        self._said: Callable[[Expr], tuple[str, str]] | None = None
         self.namer = Namer(self.entry.graph, context.reserved)
         for leaf, name in context.leaf_names.items():
             self.namer.names[leaf] = name
@@ -398,9 +399,9 @@ class Printer:
             self.codes[node] = Code(new)
 
     def _check(self, node: Expr, indent: int) -> None:
-        origin = self.entry.graph.origin(node)
-        where = origin.location if origin is not None and origin.location else ""
-        label = given_name(self.entry.graph, node) or node.op.name
+        if self._said is None:
+            self._said = what_and_where(self.entry)
+        label, where = self._said(node)
         name = self.code(node).text
         self.context.use("_finite")
         self.line(f"_finite({name}, {label!r}, {where!r})", indent=indent)
