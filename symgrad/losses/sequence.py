@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 import symgrad as sg
 from symgrad.losses.arguments import expression, floating, integers, require_classes, text
+from symgrad.options import whole
 
 __all__ = ["ctc"]
 
@@ -64,7 +66,8 @@ def ctc(
     if z.ndim != 3:
         raise sg.ShapeError(f"ctc: expected logits of shape (B, T, C); got {text(z.shape)}")
     batch, steps, classes = z.shape
-    blank = _class(blank, classes)
+    known = isinstance(classes, int)
+    blank = whole("ctc", "blank", blank, 0, classes if known else math.inf)
     given, labels = labels, expression("ctc", "labels", labels)
     if labels.ndim != 2:
         raise sg.ShapeError(f"ctc: expected labels of shape (B, L); got {text(labels.shape)}")
@@ -122,10 +125,3 @@ def _lengths(name: str, value: Any, batch: Any, most: Any) -> sg.Expr:
     if isinstance(most, int):
         require_classes("ctc", f"each of {name}", value, most + 1)
     return integers("ctc", name, value, (batch,))
-
-
-def _class(blank: Any, classes: Any) -> int:
-    number = isinstance(blank, (int, np.integer)) and not isinstance(blank, bool)
-    if not number or blank < 0 or (isinstance(classes, int) and blank >= classes):
-        raise sg.DeclarationError(f"ctc: expected 0 <= blank < {classes}; got {blank!r}")
-    return int(blank)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,8 @@ from numpy.typing import NDArray
 
 import symgrad as sg
 from symgrad.init import normal
-from symgrad.nn.layer import floating, named, shown, spreads, whole
+from symgrad.nn.layer import floating, named, shown, spreads
+from symgrad.options import real, whole
 
 __all__ = ["learned_positions", "rotary", "sinusoidal_positions"]
 
@@ -177,13 +176,8 @@ def rotary(x: Any, positions: Any = None, base: float = 10000.0) -> sg.Expr:
 
 def _frequencies(layer: str, dim: int, base: Any) -> NDArray[np.float64]:
     """Radians per position of each pair of entries: 1, and geometrically less."""
-    if (
-        isinstance(base, bool)
-        or not isinstance(base, numbers.Real)
-        or not 0 < float(base) < math.inf
-    ):
-        raise sg.DeclarationError(f"{layer}: expected a base > 0; got {base!r}")
-    return float(base) ** (-np.arange(0, dim, 2) / dim)
+    slowest = real(layer, "base", base, 0, open_low=True)
+    return slowest ** (-np.arange(0, dim, 2) / dim)
 
 
 def _angles(positions: sg.Expr, frequencies: NDArray[np.float64]) -> sg.Expr:

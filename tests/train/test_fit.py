@@ -284,12 +284,12 @@ def test_iterables_that_do_not_fit() -> None:
 
 
 def test_options_that_do_not_fit() -> None:
-    refused(sg.DeclarationError, "epochs: expected a whole number, at least 0; got 1.5", epochs=1.5)
-    refused(sg.DeclarationError, "batch_size: expected a whole number above 0", batch_size=0)
+    refused(sg.DeclarationError, "fit: expected epochs >= 0, an integer; got 1.5", epochs=1.5)
+    refused(sg.DeclarationError, "data: expected batch_size >= 1, an integer; got 0", batch_size=0)
     refused(sg.DeclarationError, "remainder: expected", remainder="pad")
     refused(sg.DeclarationError, "nonfinite: expected", nonfinite="ignore")
     refused(sg.DeclarationError, "nan: expected", nan="drop")
-    refused(sg.DeclarationError, "a fraction must lie between 0 and 1", validation=1.5)
+    refused(sg.DeclarationError, "fit: expected 0 < validation < 1, .*; got 1.5", validation=1.5)
     refused(sg.ShapeError, "leaves nothing to validate on", validation=0.001)
     refused(sg.DeclarationError, "held out of a dict of arrays only", [blobs()], validation=0.1)
     refused(sg.DeclarationError, "resume=True needs the path", resume=True)
