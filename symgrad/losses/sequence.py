@@ -74,11 +74,11 @@ def ctc(
     count = labels.shape[1]
     labels = integers("ctc", "labels", labels, (batch, count)).astype("int64")
     if label_lengths is None:
-        require_classes("ctc", "label", given, classes)
+        _require_labels(given, classes, blank)
     else:
         if not isinstance(label_lengths, sg.Expr) and isinstance(count, int):
             counted = np.arange(count) < np.reshape(label_lengths, (-1, 1))
-            require_classes("ctc", "label", given, classes, counted)
+            _require_labels(given, classes, blank, counted)
         label_lengths = _lengths("label_lengths", label_lengths, batch, count)
         labels = sg.where(sg.arange(count) < label_lengths[:, None], labels, blank)
 
@@ -119,6 +119,18 @@ def ctc(
     last = 2 * sg.arange(count + 1)[label_lengths][:, None]
     ends = sg.equal(position, last) | sg.equal(position, last - 1)
     return -sg.logsumexp(sg.where(ends, alpha, -np.inf), axis=1)
+
+
+def _require_labels(given: Any, classes: Any, blank: int, counted: Any = True) -> None:
+    """Refuse labels given as an array of which one that counts is no class, or is the blank."""
+    require_classes("ctc", "label", given, classes, counted)
+    if isinstance(given, sg.Expr):
+        return
+    found = np.argwhere(np.equal(given, blank) & counted)
+    if len(found):
+        raise sg.DeclarationError(
+            f"ctc: expected labels other than blank={blank}; got it at {tuple(found[0].tolist())}"
+        )
 
 
 def _lengths(name: str, value: Any, batch: Any, most: Any) -> sg.Expr:

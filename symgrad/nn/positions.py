@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import symgrad as sg
 from symgrad.init import normal
+from symgrad.model.reasons import because
 from symgrad.nn.layer import floating, named, shown, spreads
 from symgrad.options import real, whole
 
@@ -108,12 +109,10 @@ def learned_positions(
     x = floating("learned_positions", x, 2)
     max_length = whole("learned_positions", "max_length", max_length)
     length = x.shape[-2]
+    too_long = f"learned_positions: expected a sequence of max_length {max_length} or less"
     if isinstance(length, int) and length > max_length:
-        raise sg.ShapeError(
-            f"learned_positions: expected a sequence of max_length={max_length} positions or "
-            f"fewer; got shape {shown(x.shape)}"
-        )
-    with named(name):
+        raise sg.ShapeError(f"{too_long}; got shape {shown(x.shape)}")
+    with named(name), because(too_long):
         table = sg.param("W", (max_length, x.shape[-1]), init, x.dtype)
         return x + table[:length]
 
