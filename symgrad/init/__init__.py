@@ -138,7 +138,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Uniform:
     Examples
     --------
     >>> uniform(0, 1)
-    Uniform(low=0, high=1)
+    Uniform(low=0.0, high=1.0)
     """
     return Uniform(low, high)
 

@@ -52,5 +52,6 @@ def require_equal(left: Size, right: Size, reason: str) -> None:
 def require(check: Check) -> None:
     """Add a check to the node whose shape rule is running."""
     if pending.checks is not None:
-        own = pending.reason is None
-        pending.checks.append(check if own else check._replace(reason=pending.reason))
+        if pending.reason is not None:
+            check = check._replace(reason=pending.reason)
+        pending.checks.append(check)
