@@ -135,3 +135,12 @@ def test_a_temperature_is_one_number() -> None:
     q, t = sg.input("q", ("B", 3)), sg.input("t", ("B",))
     with pytest.raises(sg.ShapeError, match=r"expected temperature of shape \(\); got \(B,\)"):
         L.info_nce(q, q, temperature=t)
+
+
+def test_flags_are_flags() -> None:
+    x = sg.input("x", ("B", 2))
+    with pytest.raises(sg.DeclarationError, match="triplet: expected squared to be True or False"):
+        L.triplet(x, x, x, squared=2)  # type: ignore[arg-type]
+    for name in ("normalize", "symmetric"):
+        with pytest.raises(sg.DeclarationError, match=f"info_nce: expected {name} to be True or"):
+            L.info_nce(x, x, **{name: 0.5})  # type: ignore[arg-type]

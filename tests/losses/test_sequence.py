@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_refused() -> None:
         ctc(sg.input("z", (2, 4, 3)), [[1, 2], [-1, 1]])
     for blank in (3, -1, True, 0.0):
         with pytest.raises(sg.DeclarationError, match="expected 0 <= blank < 3"):
-            ctc(z, y, blank=blank)
+            ctc(z, y, blank=blank)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("bad", [-1, 9])
