@@ -12,7 +12,8 @@ PACKAGE = ROOT / "symgrad"
 # The layers of the compiler, each with those that it stands on. What those may import, it may too.
 COMPILER = {
     "errors": set(),
-    "ir": {"errors"},
+    "options": {"errors"},  # checks of numbers and flags, for all that take options
+    "ir": {"errors", "options"},
     "symbolic": {"ir"},
     "ops": {"ir", "symbolic"},
     "autodiff": {"ops"},
@@ -28,7 +29,7 @@ COMPILER = {
 }
 LIBRARY = {"nn", "losses", "init", "optim", "train"}
 # What stands above the compiler sees of it; "symgrad" is a name taken from the package itself.
-SURFACE = {"symgrad", "model", "compile", "numpy", "special"} | LIBRARY
+SURFACE = {"symgrad", "options", "model", "compile", "numpy", "special"} | LIBRARY
 EVERYTHING = {"__init__", "__main__"}  # these see every layer
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 LONGEST = 500

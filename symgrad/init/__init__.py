@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.init import kernels
-from symgrad.init.arranged import Arranged, group_count
+from symgrad.init.arranged import Arranged
 from symgrad.init.initializers import (
     Constant,
     Delta,
@@ -23,6 +23,7 @@ from symgrad.init.initializers import (
     Uniform,
     VarianceScaling,
 )
+from symgrad.options import flag, whole
 
 __all__ = [
     "Arranged",
@@ -137,7 +138,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Uniform:
     Examples
     --------
     >>> uniform(0, 1)
-    Uniform(low=0, high=1)
+    Uniform(low=0.0, high=1.0)
     """
     return Uniform(low, high)
 
@@ -294,7 +295,8 @@ def arranged(init: Any, groups: int = 1, transposed: bool = False) -> Any:
     >>> round(float(W.std()) * 3, 1)  # 9 inputs and 9 outputs
     1.0
     """
-    groups = group_count(groups)
+    groups = whole("arranged", "groups", groups)
+    transposed = flag("arranged", "transposed", transposed)
     adapts = isinstance(init, (VarianceScaling, Orthogonal, Delta))
     return Arranged(init, groups, transposed) if adapts and (groups != 1 or transposed) else init
 

@@ -8,7 +8,6 @@ right fans, or is orthogonal by itself, whatever draws it.
 from __future__ import annotations
 
 import ast
-import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +17,9 @@ from numpy.typing import DTypeLike, NDArray
 from symgrad import DeclarationError
 from symgrad.init import kernels
 from symgrad.init.initializers import Delta, Kernels, Orthogonal, VarianceScaling
+from symgrad.options import flag, whole
 
-__all__ = ["Arranged", "group_count"]
-
-
-def group_count(groups: Any) -> int:
-    """A number of groups."""
-    try:
-        count = 0 if isinstance(groups, bool) else operator.index(groups)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise DeclarationError(f"arranged: groups should be an integer >= 1, not {groups!r}")
-    return count
+__all__ = ["Arranged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +35,8 @@ class Arranged:
             raise DeclarationError(
                 f"arranged: needs an initialiser that looks at the shape, not {self.init!r}"
             )
-        group_count(self.groups)
+        object.__setattr__(self, "groups", whole("arranged", "groups", self.groups))
+        object.__setattr__(self, "transposed", flag("arranged", "transposed", self.transposed))
 
     def __call__(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike

@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from symgrad import DeclarationError
 from symgrad.init import kernels
+from symgrad.options import real
 
 __all__ = [
     "Constant",
@@ -43,15 +44,9 @@ class Initializer(Protocol):
         """Give an array of this shape and dtype."""
 
 
-def _finite(owner: str, name: str, value: float) -> None:
-    if not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise DeclarationError(f"{owner}: {name} should be a finite number, not {value!r}")
-
-
-def _non_negative(owner: str, name: str, value: float) -> None:
-    _finite(owner, name, value)
-    if value < 0:
-        raise DeclarationError(f"{owner}: {name} should not be negative, and is {value!r}")
+def _check(owner: str, options: Any, name: str, low: float = -math.inf) -> None:
+    """Make an option a finite number of Python's, `low` or more."""
+    object.__setattr__(options, name, real(owner, name, getattr(options, name), low))
 
 
 def _real_dtype(owner: str, dtype: DTypeLike) -> np.dtype[Any]:
@@ -115,12 +110,12 @@ class Constant:
 
     def _fitting(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """Refuse a dtype that does not hold the value."""
-        real = isinstance(self.value, (numbers.Real, np.bool_))
+        is_real = isinstance(self.value, (numbers.Real, np.bool_))
         # a float may round; an integer or a boolean that cannot hold the value is a mistake
         if dtype.kind in "biu":
-            fits = real and math.isfinite(self.value.real) and self._in_range(dtype)
+            fits = is_real and math.isfinite(self.value.real) and self._in_range(dtype)
         else:
-            fits = real or dtype.kind == "c"
+            fits = is_real or dtype.kind == "c"
         if not fits:
             raise DeclarationError(f"constant: {dtype.name} does not hold {self.value!r}")
         return dtype
@@ -139,8 +134,8 @@ class Normal:
     mean: float = 0.0
 
     def __post_init__(self) -> None:
-        _non_negative("normal", "std", self.std)
-        _finite("normal", "mean", self.mean)
+        _check("normal", self, "std", 0)
+        _check("normal", self, "mean")
 
     def __call__(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike
@@ -167,13 +162,9 @@ class Uniform:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        _finite("uniform", "low", self.low)
-        _finite("uniform", "high", self.high)
-        if self.low > self.high:
-            raise DeclarationError(
-                f"uniform: low should not exceed high, and {self.low!r} > {self.high!r}"
-            )
-        _finite("uniform", "high - low", self.high - self.low)
+        _check("uniform", self, "low")
+        _check("uniform", self, "high", self.low)
+        real("uniform", "high - low", self.high - self.low)
 
     def __call__(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike
@@ -203,7 +194,7 @@ class TruncatedNormal:
     std: float = 1.0
 
     def __post_init__(self) -> None:
-        _non_negative("truncated_normal", "std", self.std)
+        _check("truncated_normal", self, "std", 0)
 
     def __call__(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike
@@ -235,8 +226,8 @@ class VarianceScaling:
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        _non_negative("variance scaling", "scale", self.scale)
-        _non_negative("variance scaling", "gain", self.gain)
+        _check("variance scaling", self, "scale", 0)
+        _check("variance scaling", self, "gain", 0)
         if self.fan not in ("in", "out", "average"):
             raise DeclarationError(
                 f"variance scaling: fan should be 'in', 'out' or 'average', not {self.fan!r}"
@@ -280,7 +271,7 @@ class Orthogonal:
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        _finite("orthogonal", "gain", self.gain)
+        _check("orthogonal", self, "gain")
 
     def __call__(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike

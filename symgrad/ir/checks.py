@@ -25,9 +25,10 @@ class Check(NamedTuple):
 
 class _Pending(threading.local):
     checks: list[Check] | None = None
+    reason: str | None = None
 
 
-#: those of the node whose shape rule is running
+#: those of the node whose shape rule is running, and the reason that they get if not their own
 pending = _Pending()
 
 
@@ -51,4 +52,6 @@ def require_equal(left: Size, right: Size, reason: str) -> None:
 def require(check: Check) -> None:
     """Add a check to the node whose shape rule is running."""
     if pending.checks is not None:
+        if pending.reason is not None:
+            check = check._replace(reason=pending.reason)
         pending.checks.append(check)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import symgrad as sg
-from symgrad.model.options import is_number
+from symgrad.options import is_number
 
 __all__ = [
     "at_labels",

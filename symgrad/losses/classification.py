@@ -7,6 +7,7 @@ of an example, each true or false, are several numbers.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from symgrad.losses.arguments import (
     require_shape,
     text,
 )
-from symgrad.model.options import complement, is_number, real
+from symgrad.options import complement, is_number, real, whole
 
 __all__ = [
     "hinge",
@@ -382,14 +383,13 @@ def _scores(owner: str, logits: Any) -> tuple[sg.Expr, Any]:
 
 
 def _label(owner: str, ignore: Any, dtype: np.dtype[Any]) -> int:
-    if isinstance(ignore, bool) or not isinstance(ignore, (int, np.integer)):
-        raise sg.DeclarationError(f"{owner}: expected ignore to be an integer; got {ignore!r}")
+    label = whole(owner, "ignore", ignore, -math.inf)
     known = np.iinfo(dtype)
-    if not known.min <= ignore <= known.max:
+    if not known.min <= label <= known.max:
         raise sg.DeclarationError(
             f"{owner}: expected ignore to be a value of the labels, {dtype}; got {ignore!r}"
         )
-    return int(ignore)
+    return label
 
 
 def _class_weights(owner: str, weights: Any, z: sg.Expr, classes: Any) -> sg.Expr:

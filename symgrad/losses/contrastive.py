@@ -7,7 +7,7 @@ from typing import Any
 import symgrad as sg
 from symgrad.losses.arguments import cast, expression, floating, like, require_shape
 from symgrad.losses.classification import softmax_cross_entropy
-from symgrad.model.options import real
+from symgrad.options import flag, real
 
 __all__ = ["contrastive", "info_nce", "triplet"]
 
@@ -88,7 +88,7 @@ def triplet(
     >>> f([[0.0, 0.0]], [[3.0, 4.0]], [[0.0, 2.0]])
     array([4.])
     """
-    margin = real("triplet", "margin", margin, 0)
+    margin, squared = real("triplet", "margin", margin, 0), flag("triplet", "squared", squared)
     anchor, positive = _embeddings("triplet", ("anchor", "positive"), anchor, positive)
     _, negative = _embeddings("triplet", ("anchor", "negative"), anchor, negative)
 
@@ -142,6 +142,8 @@ def info_nce(
     >>> f([[5.0, 0.0], [0.0, 5.0]], [[1.0, 0.0], [0.0, 1.0]]).round(4)
     array([0.3133, 0.3133])
     """
+    normalize = flag("info_nce", "normalize", normalize)
+    symmetric = flag("info_nce", "symmetric", symmetric)
     queries = floating("info_nce", "queries", queries)
     keys = floating("info_nce", "keys", keys)
     if queries.ndim != 2 or keys.ndim != 2:

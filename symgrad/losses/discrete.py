@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import symgrad as sg
@@ -45,7 +46,10 @@ def nll_poisson(k: Any, log_rate: Any) -> sg.Expr:
     array([1.    , 2.7918])
     """
     k, log_rate = spread("nll_poisson", ("k", "log_rate"), k, (log_rate,))
-    return of_examples(sg.exp(log_rate) - k * log_rate + sg.gammaln(k + 1), "sum")
+    # of rate 0 there is never anything: nothing is certain, and 0 * inf no NaN
+    certain = sg.equal(k, 0) & sg.equal(log_rate, -math.inf)
+    counted = k * sg.where(certain, 0, log_rate)
+    return of_examples(sg.exp(log_rate) - counted + sg.gammaln(k + 1), "sum")
 
 
 def nll_negative_binomial(k: Any, log_count: Any, logits: Any) -> sg.Expr:

@@ -26,7 +26,7 @@ from symgrad.losses.arguments import (
     spread,
     text,
 )
-from symgrad.model.options import is_number
+from symgrad.options import is_number
 
 __all__ = [
     "nll_beta",

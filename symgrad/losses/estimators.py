@@ -13,7 +13,7 @@ from symgrad.losses.arguments import (
     require_shape,
     text,
 )
-from symgrad.model.options import is_number
+from symgrad.options import is_number
 
 __all__ = ["score_function"]
 

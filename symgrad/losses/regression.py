@@ -11,7 +11,7 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.losses.arguments import of_examples, pair
-from symgrad.model.options import complement, real
+from symgrad.options import complement, real
 
 __all__ = ["huber", "log_cosh", "mae", "mse", "quantile"]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 import symgrad as sg
 from symgrad.losses.arguments import expression, floating, integers, require_classes, text
+from symgrad.options import whole
 
 __all__ = ["ctc"]
 
@@ -64,18 +66,19 @@ def ctc(
     if z.ndim != 3:
         raise sg.ShapeError(f"ctc: expected logits of shape (B, T, C); got {text(z.shape)}")
     batch, steps, classes = z.shape
-    blank = _class(blank, classes)
+    known = isinstance(classes, int)
+    blank = whole("ctc", "blank", blank, 0, classes if known else math.inf)
     given, labels = labels, expression("ctc", "labels", labels)
     if labels.ndim != 2:
         raise sg.ShapeError(f"ctc: expected labels of shape (B, L); got {text(labels.shape)}")
     count = labels.shape[1]
     labels = integers("ctc", "labels", labels, (batch, count)).astype("int64")
     if label_lengths is None:
-        require_classes("ctc", "label", given, classes)
+        _require_labels(given, classes, blank)
     else:
         if not isinstance(label_lengths, sg.Expr) and isinstance(count, int):
             counted = np.arange(count) < np.reshape(label_lengths, (-1, 1))
-            require_classes("ctc", "label", given, classes, counted)
+            _require_labels(given, classes, blank, counted)
         label_lengths = _lengths("label_lengths", label_lengths, batch, count)
         labels = sg.where(sg.arange(count) < label_lengths[:, None], labels, blank)
 
@@ -118,14 +121,19 @@ def ctc(
     return -sg.logsumexp(sg.where(ends, alpha, -np.inf), axis=1)
 
 
+def _require_labels(given: Any, classes: Any, blank: int, counted: Any = True) -> None:
+    """Refuse labels given as an array of which one that counts is no class, or is the blank."""
+    require_classes("ctc", "label", given, classes, counted)
+    if isinstance(given, sg.Expr):
+        return
+    found = np.argwhere(np.equal(given, blank) & counted)
+    if len(found):
+        raise sg.DeclarationError(
+            f"ctc: expected labels other than blank={blank}; got it at {tuple(found[0].tolist())}"
+        )
+
+
 def _lengths(name: str, value: Any, batch: Any, most: Any) -> sg.Expr:
     if isinstance(most, int):
         require_classes("ctc", f"each of {name}", value, most + 1)
     return integers("ctc", name, value, (batch,))
-
-
-def _class(blank: Any, classes: Any) -> int:
-    number = isinstance(blank, (int, np.integer)) and not isinstance(blank, bool)
-    if not number or blank < 0 or (isinstance(classes, int) and blank >= classes):
-        raise sg.DeclarationError(f"ctc: expected 0 <= blank < {classes}; got {blank!r}")
-    return int(blank)

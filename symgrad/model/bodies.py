@@ -24,7 +24,7 @@ from symgrad.ir.recording import building, recording
 from symgrad.ir.region import bound, keep_origins, rebuilt
 from symgrad.model import tree as trees
 from symgrad.model.derived import tracing
-from symgrad.ops.leaf import BOUND
+from symgrad.ops.leaf import BOUND, STATE
 from symgrad.ops.loop import LOOP
 
 __all__ = [
@@ -261,13 +261,31 @@ def refuse_escaped(nodes: Iterable[Expr]) -> None:
     CompileError
         That names the value.
     """
-    for node in nodes:
-        if node.op is BOUND:
-            where = f" (declared at {node.location})" if node.location else ""
-            raise CompileError(
-                f"the value {node.attrs['name']!r} belongs to the body of a loop or branch and is "
-                f"not known outside of it; let the body return what is wanted of it{where}"
+    known = list(nodes)
+    for node in known:
+        if node.op is not BOUND:
+            continue
+        where = f" (declared at {node.location})" if node.location else ""
+        advice = "let the body return what is wanted of it"
+        if (state := _updated_from(node, known)) is not None:
+            advice = (
+                f"the state {state.attrs['name']!r} changes once a call: let the body return what "
+                "its update needs, and update it after the loop. Of layers, batch_norm goes "
+                "before the loop, over all steps at once; layer_norm may stand in the body"
             )
+        raise CompileError(
+            f"the value {node.attrs['name']!r} belongs to the body of a loop or branch and is "
+            f"not known outside of it; {advice}{where}"
+        )
+
+
+def _updated_from(value: Expr, known: list[Expr]) -> Expr | None:
+    """A state whose update needs this value."""
+    for state in known:
+        new = state.attrs["cell"].expression if state.op is STATE else None
+        if new is not None and any([node is value for node in topological([new])]):
+            return state
+    return None
 
 
 def endless(built: set[Expr]) -> set[Expr]:

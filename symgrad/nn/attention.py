@@ -12,8 +12,9 @@ import numpy as np
 import symgrad as sg
 from symgrad.init import glorot_uniform
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import flag, floating, named, real, shown, spreads, whole
+from symgrad.nn.layer import floating, named, shown, spreads
 from symgrad.nn.positions import rotary as rotated
+from symgrad.options import flag, real, whole
 
 __all__ = ["attention", "multi_head_attention"]
 

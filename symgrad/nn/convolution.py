@@ -6,7 +6,8 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.init import arranged, glorot_uniform
-from symgrad.nn.layer import Activation, activated, biased, floating, named, shown, whole
+from symgrad.nn.layer import Activation, activated, biased, floating, named, shown
+from symgrad.options import whole
 
 __all__ = [
     "conv1d",

@@ -8,7 +8,8 @@ from typing import Any
 import symgrad as sg
 from symgrad.init import glorot_uniform
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import Activation, activated, biased, dropped, floating, named, whole
+from symgrad.nn.layer import Activation, activated, biased, floating, named
+from symgrad.options import real, whole
 
 __all__ = ["dense", "flatten", "mlp"]
 
@@ -123,7 +124,8 @@ def mlp(
     h = floating("mlp", x)
     if isinstance(widths, str) or not isinstance(widths, Iterable) or not (each := list(widths)):
         raise sg.DeclarationError(f"mlp: expected the width of each layer; got {widths!r}")
-    dropout = dropped("mlp", dropout)  # refused even where there is one layer alone
+    # refused even where there is one layer alone
+    dropout = real("mlp", "dropout", dropout, 0, 1, open_high=True)
     with named(name):
         for i, width in enumerate(each, 1):
             width = whole("mlp", f"the width of layer {i}", width)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import symgrad as sg
-from symgrad.nn.layer import dropped, floating
+from symgrad.nn.layer import floating
+from symgrad.options import real
 
 __all__ = ["dropout", "spatial_dropout"]
 
@@ -85,7 +86,7 @@ def spatial_dropout(x: Any, rate: float) -> sg.Expr:
 
 def _dropped(layer: str, x: sg.Expr, rate: float, shape: tuple[Any, ...]) -> sg.Expr:
     """With a mask of this shape, which is broadcast."""
-    rate = dropped(layer, rate)
+    rate = real(layer, "rate", rate, 0, 1, open_high=True)
     if rate == 0:
         return x
     # 0.1 rather than 0.09999999999999998; what keeps next to nothing keeps it as it is

@@ -6,7 +6,8 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.init import normal
-from symgrad.nn.layer import named, whole
+from symgrad.nn.layer import named
+from symgrad.options import whole
 
 __all__ = ["embedding"]
 

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import numbers
-import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 import symgrad as sg
+from symgrad.options import flag
 
 __all__ = [
     "Activation",
     "activated",
     "biased",
-    "dropped",
-    "flag",
     "floating",
     "named",
-    "real",
     "shown",
     "spreads",
-    "whole",
 ]
 
 #: a function of an expression, such as ``sg.relu``; None is the identity
@@ -52,48 +44,6 @@ def floating(layer: str, x: Any, least: int = 1) -> sg.Expr:
 def shown(shape: tuple[Any, ...]) -> str:
     """A shape as a message has it: (B, 3)."""
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
-
-
-def whole(layer: str, what: str, value: Any, least: int = 1) -> int:
-    """An integer, `least` or more."""
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        found = operator.index(value)
-    except TypeError:
-        found = least - 1
-    if found < least:
-        raise sg.DeclarationError(f"{layer}: expected {what} >= {least}, an integer; got {value!r}")
-    return found
-
-
-def flag(layer: str, what: str, value: Any) -> bool:
-    """True or False, and not the mask or the initialiser that is meant for another place."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise sg.DeclarationError(f"{layer}: expected {what} to be True or False; got {value!r}")
-    return bool(value)
-
-
-def real(
-    layer: str, what: str, value: Any, low: float = -math.inf, high: float = math.inf
-) -> float:
-    """A finite number between these bounds."""
-    given = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not given or not math.isfinite(value) or not low <= value <= high:
-        bounds = what
-        if math.isfinite(high):
-            bounds = f"{low:g} <= {what} <= {high:g}"
-        elif math.isfinite(low):
-            bounds = f"{what} >= {low:g}"
-        raise sg.DeclarationError(f"{layer}: expected {bounds}, a finite number; got {value!r}")
-    return float(value)
-
-
-def dropped(layer: str, rate: Any) -> float:
-    """The part that dropout drops."""
-    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= float(rate) < 1:
-        raise sg.DeclarationError(f"{layer}: rate must satisfy 0 <= rate < 1; got {rate!r}")
-    return float(rate)
 
 
 def spreads(own: Any, size: Any) -> bool:

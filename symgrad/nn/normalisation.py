@@ -10,7 +10,8 @@ import operator
 from typing import Any
 
 import symgrad as sg
-from symgrad.nn.layer import flag, floating, named, real, shown, whole
+from symgrad.nn.layer import floating, named, shown
+from symgrad.options import flag, real, whole
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,9 @@ from numpy.typing import NDArray
 
 import symgrad as sg
 from symgrad.init import normal
-from symgrad.nn.layer import floating, named, shown, spreads, whole
+from symgrad.model.reasons import because
+from symgrad.nn.layer import floating, named, shown, spreads
+from symgrad.options import real, whole
 
 __all__ = ["learned_positions", "rotary", "sinusoidal_positions"]
 
@@ -109,12 +109,10 @@ def learned_positions(
     x = floating("learned_positions", x, 2)
     max_length = whole("learned_positions", "max_length", max_length)
     length = x.shape[-2]
+    too_long = f"learned_positions: expected a sequence of max_length {max_length} or less"
     if isinstance(length, int) and length > max_length:
-        raise sg.ShapeError(
-            f"learned_positions: expected a sequence of max_length={max_length} positions or "
-            f"fewer; got shape {shown(x.shape)}"
-        )
-    with named(name):
+        raise sg.ShapeError(f"{too_long}; got shape {shown(x.shape)}")
+    with named(name), because(too_long):
         table = sg.param("W", (max_length, x.shape[-1]), init, x.dtype)
         return x + table[:length]
 
@@ -177,13 +175,8 @@ def rotary(x: Any, positions: Any = None, base: float = 10000.0) -> sg.Expr:
 
 def _frequencies(layer: str, dim: int, base: Any) -> NDArray[np.float64]:
     """Radians per position of each pair of entries: 1, and geometrically less."""
-    if (
-        isinstance(base, bool)
-        or not isinstance(base, numbers.Real)
-        or not 0 < float(base) < math.inf
-    ):
-        raise sg.DeclarationError(f"{layer}: expected a base > 0; got {base!r}")
-    return float(base) ** (-np.arange(0, dim, 2) / dim)
+    slowest = real(layer, "base", base, 0, open_low=True)
+    return slowest ** (-np.arange(0, dim, 2) / dim)
 
 
 def _angles(positions: sg.Expr, frequencies: NDArray[np.float64]) -> sg.Expr:

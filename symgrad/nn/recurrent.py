@@ -12,17 +12,8 @@ from typing import Any, NamedTuple
 import symgrad as sg
 from symgrad.init import arranged, glorot_uniform, orthogonal
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import (
-    Activation,
-    activated,
-    dropped,
-    flag,
-    floating,
-    named,
-    real,
-    shown,
-    whole,
-)
+from symgrad.nn.layer import Activation, activated, floating, named, shown
+from symgrad.options import flag, real, whole
 
 __all__ = ["gru", "lstm", "rnn"]
 
@@ -61,7 +52,8 @@ class _Layers(NamedTuple):
         whole(self.what, "layers", self.layers)
         flag(self.what, "bidirectional", self.bidirectional)
         flag(self.what, "bias", self.bias)
-        dropped(self.what, self.dropout)  # refused even where there is one layer alone
+        # refused even where there is one layer alone
+        real(self.what, "dropout", self.dropout, 0, 1, open_high=True)
         starts = self._starts(x, initial)
         present = None if mask is None else self._present(x, mask)
         rows = x.swapaxes(0, 1)

@@ -10,8 +10,9 @@ from symgrad.init import glorot_uniform
 from symgrad.nn.attention import multi_head_attention
 from symgrad.nn.dense import dense
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import Activation, flag, floating, named, shown, whole
+from symgrad.nn.layer import Activation, floating, named, shown
 from symgrad.nn.normalisation import layer_norm
+from symgrad.options import flag, whole
 
 __all__ = ["transformer_block"]
 

@@ -26,6 +26,7 @@ from symgrad.ir.size import Dim, Size, as_shape, as_size, product
 from symgrad.ops.axes import as_floating
 from symgrad.ops.draws import Draw, draw, draws
 from symgrad.ops.shape import normalize_axis, reshape
+from symgrad.options import flag, real
 
 __all__ = [
     "Draw",
@@ -197,14 +198,10 @@ def gumbel_softmax(logits: Any, temperature: Any = 1.0, axis: int = -1, hard: bo
     array([0., 1., 0.])
     """
     x = as_floating(logits)
+    hard = flag("gumbel_softmax", "hard", hard)
     along = normalize_axis(axis, x.ndim, "gumbel_softmax: axis")
     if not isinstance(temperature, Expr):
-        number = isinstance(temperature, (int, float, np.number))
-        if isinstance(temperature, bool) or not number or not 0 < temperature < np.inf:
-            raise DeclarationError(
-                f"gumbel_softmax: expected a finite temperature > 0; got {temperature!r}"
-            )
-        temperature = float(temperature)
+        temperature = real("gumbel_softmax", "temperature", temperature, 0, open_low=True)
     noisy = x + gumbel(x.shape, dtype=x.dtype)
     soft: Expr = FUNCTIONS["softmax"](noisy / temperature, axis=along)
     if not hard:
@@ -265,15 +262,10 @@ def truncated_normal(
     >>> bool(8 <= z.min() and z.max() < 10)
     True
     """
-    bounds = []
-    for value in (lower, upper):
-        if isinstance(value, (bool, Expr)) or not isinstance(value, (int, float, np.number)):
-            raise DeclarationError(f"truncated_normal: the bounds must be numbers; got {value!r}")
-        bounds.append(float(value))
-    if not bounds[0] < bounds[1]:
-        raise DeclarationError(f"truncated_normal: lower < upper is needed; got {lower}, {upper}")
-    options = dict(zip(("lower", "upper"), bounds, strict=True))
-    made = draw("standard_truncated_normal", shape, _like(dtype, loc, scale), **options)
+    lower = real("truncated_normal", "lower", lower, finite=False)
+    upper = real("truncated_normal", "upper", upper, lower, open_low=True, finite=False)
+    bounds = {"lower": lower, "upper": upper}
+    made = draw("standard_truncated_normal", shape, _like(dtype, loc, scale), **bounds)
     return _moved(made, loc, scale)
 
 

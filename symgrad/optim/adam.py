@@ -9,10 +9,10 @@ from typing import Any
 import symgrad as sg
 from symgrad import Expr
 from symgrad.model.optimizing import Optimizer
-from symgrad.model.options import complement
 from symgrad.optim.elementwise import Elementwise, Exprs, Rate, toward
 from symgrad.optim.names import Pattern
 from symgrad.optim.wrappers import decay
+from symgrad.options import complement
 
 __all__ = ["AMSGrad", "Adam", "AdamW", "NAdam", "RAdam"]
 
@@ -50,9 +50,9 @@ class Adam(Elementwise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("beta1", 0.0, 1.0)
-        self._check("beta2", 0.0, 1.0)
-        self._check("eps", 0.0, float("inf"))
+        self._check("beta1", 1)
+        self._check("beta2", 1)
+        self._check("eps")
 
     def memory(self) -> Mapping[str, float]:
         return {"m": 0.0, "v": 0.0}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
-from symgrad.model.options import complement, is_number, real
 from symgrad.optim.plateau import ReduceOnPlateau
 from symgrad.optim.schedules import is_schedule
+from symgrad.options import complement, flag, is_number, real
 
 __all__ = [
     "Elementwise",
@@ -81,24 +80,21 @@ class Elementwise:
         if isinstance(lr, Expr):
             _require_rate(owner, "lr", lr)
         elif is_number(lr):
-            self._check("lr", 0.0, float("inf"))
+            self._check("lr")
         elif not isinstance(lr, ReduceOnPlateau) and not is_schedule(lr):
             raise DeclarationError(
                 f"{owner}: expected lr to be a number, a schedule (a function of the number of "
                 f"updates), an expression or a ReduceOnPlateau(...); got {lr!r}"
             )
 
-    def _check(self, name: str, low: float, high: float) -> None:
-        """Make an option a number of Python's, of low <= option < high."""
-        value = real(type(self).__name__, name, getattr(self, name), low, high, open_high=True)
+    def _check(self, name: str, high: float = math.inf) -> None:
+        """Make an option a number of Python's, of 0 <= option < high."""
+        value = real(type(self).__name__, name, getattr(self, name), 0, high, open_high=True)
         object.__setattr__(self, name, value)
 
     def _check_flag(self, name: str) -> None:
-        if not isinstance(getattr(self, name), (bool, np.bool_)):
-            raise DeclarationError(
-                f"{type(self).__name__}: expected {name} to be True or False; "
-                f"got {getattr(self, name)!r}"
-            )
+        value = flag(type(self).__name__, name, getattr(self, name))
+        object.__setattr__(self, name, value)
 
     def memory(self) -> Mapping[str, float]:
         """What is kept for each parameter, in its shape and dtype: kind -> first value."""

@@ -9,10 +9,10 @@ from typing import Any
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
-from symgrad.model.options import real
 from symgrad.optim.elementwise import Exprs, require_optimizer, trained
 from symgrad.optim.names import Pattern, apart, chosen, merged, outward, require_pattern, within
 from symgrad.optim.plateau import ReduceOnPlateau, plateaus_of
+from symgrad.options import real
 
 __all__ = ["Transformation", "chain", "clip_by_global_norm", "clip_by_value", "l2"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from symgrad import DeclarationError
 from symgrad.model.optimizing import Slot
-from symgrad.model.options import real, whole
+from symgrad.options import real, whole
 
 __all__ = ["ReduceOnPlateau", "observe"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import symgrad as sg
 from symgrad import DeclarationError, Expr
-from symgrad.model.options import complement
 from symgrad.optim.elementwise import Elementwise, Exprs, Rate, toward
+from symgrad.options import complement
 
 __all__ = ["SGD", "AdaDelta", "AdaGrad", "Lion", "RMSprop"]
 
@@ -46,7 +46,7 @@ class SGD(Elementwise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("momentum", 0.0, 1.0)
+        self._check("momentum", 1)
         self._check_flag("nesterov")
         if self.nesterov and not self.momentum:
             raise DeclarationError("SGD: nesterov=True needs a momentum above 0")
@@ -96,8 +96,8 @@ class AdaGrad(Elementwise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("first", 0.0, float("inf"))
-        self._check("eps", 0.0, float("inf"))
+        self._check("first")
+        self._check("eps")
 
     def memory(self) -> Mapping[str, float]:
         return {"s": self.first}
@@ -147,10 +147,10 @@ class RMSprop(Elementwise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("decay", 0.0, 1.0)
-        self._check("momentum", 0.0, 1.0)
+        self._check("decay", 1)
+        self._check("momentum", 1)
         self._check_flag("centred")
-        self._check("eps", 0.0, float("inf"))
+        self._check("eps")
 
     def memory(self) -> Mapping[str, float]:
         mean = {"mean": 0.0} if self.centred else {}
@@ -204,8 +204,8 @@ class AdaDelta(Elementwise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("decay", 0.0, 1.0)
-        self._check("eps", 0.0, float("inf"))
+        self._check("decay", 1)
+        self._check("eps")
 
     def memory(self) -> Mapping[str, float]:
         return {"v": 0.0, "u": 0.0}
@@ -250,8 +250,8 @@ class Lion(Elementwise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("beta1", 0.0, 1.0)
-        self._check("beta2", 0.0, 1.0)
+        self._check("beta1", 1)
+        self._check("beta2", 1)
 
     def memory(self) -> Mapping[str, float]:
         return {"m": 0.0}

@@ -16,7 +16,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad import DeclarationError
-from symgrad.model.options import is_number, real, whole
+from symgrad.options import is_number, real, whole
 
 __all__ = [
     "constant",

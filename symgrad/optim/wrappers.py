@@ -9,7 +9,6 @@ from typing import TypeVar
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
-from symgrad.model.options import real, whole
 from symgrad.optim.elementwise import (
     Elementwise,
     Exprs,
@@ -28,6 +27,7 @@ from symgrad.optim.names import (
     within,
 )
 from symgrad.optim.plateau import ReduceOnPlateau, plateaus_of
+from symgrad.options import real, whole
 
 __all__ = ["accumulate", "average", "averaged", "decay", "groups"]
 

@@ -18,6 +18,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad import CompileError, DeclarationError, DTypeError, ShapeError
+from symgrad.options import whole
 
 __all__ = [
     "ArrayBatches",
@@ -220,12 +221,8 @@ class ArrayBatches:
     def _batch_of(self, batch_size: int | None) -> int:
         if batch_size is None:
             return self.size
-        whole = isinstance(batch_size, (int, np.integer)) and not isinstance(batch_size, bool)
-        if not whole or batch_size < 1:
-            raise DeclarationError(
-                f"batch_size: expected a whole number above 0, or None; got {batch_size!r}"
-            )
-        return min(int(batch_size), self.size) if self._keep else int(batch_size)
+        batch_size = whole(self._what, "batch_size", batch_size)
+        return min(batch_size, self.size) if self._keep else batch_size
 
     def _require_static(self, inputs: Mapping[str, sg.Expr]) -> None:
         """Refuse batches that do not have the size that an input is declared with."""

@@ -10,6 +10,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad import DeclarationError
+from symgrad.options import flag, real, whole
 from symgrad.train.history import History
 
 __all__ = ["Callback", "EarlyStopping", "Run", "accuracy", "hooks_of"]
@@ -145,12 +146,10 @@ class EarlyStopping(Callback):
     ) -> None:
         if mode not in ("min", "max"):
             raise DeclarationError(f"EarlyStopping: mode must be 'min' or 'max'; got {mode!r}")
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise DeclarationError(f"EarlyStopping: patience must be above 0; got {patience!r}")
-        if not least >= 0:
-            raise DeclarationError(f"EarlyStopping: least must not be negative; got {least!r}")
-        self.monitor, self.patience, self.least, self.mode = monitor, patience, least, mode
-        self.restore_best = restore_best
+        self.monitor, self.mode = monitor, mode
+        self.patience = whole("EarlyStopping", "patience", patience)
+        self.least = real("EarlyStopping", "least", least, 0)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
         self.reset()
 
     def reset(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad import CompileError, DeclarationError, DTypeError, ShapeError
+from symgrad.options import flag, real, whole
 from symgrad.train.batches import Batches, batches_of, held_out
 from symgrad.train.callbacks import Callback, Run, hooks_of
 from symgrad.train.checkpoint import Checkpoint, forget_partial, place_of
@@ -150,11 +151,11 @@ def fit(
     """
     if model.optimizer is None:
         raise CompileError("fit: the model was compiled without optimizer=, so it has no step")
-    _whole("epochs", epochs, 0)
+    epochs = whole("fit", "epochs", epochs, 0)
     if checkpoint_every is not None:
-        _whole("checkpoint_every", checkpoint_every, 1)
-    _whole("seed", seed, 0)
-    seed = int(seed)
+        checkpoint_every = whole("fit", "checkpoint_every", checkpoint_every)
+    seed = whole("fit", "seed", seed, 0)
+    resume, shuffle = flag("fit", "resume", resume), flag("fit", "shuffle", shuffle)
     if nonfinite not in ("raise", "skip"):
         raise DeclarationError(f"nonfinite: expected 'raise' or 'skip'; got {nonfinite!r}")
     if resume and checkpoint is None:
@@ -167,11 +168,8 @@ def fit(
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "nan": nan}
     rows = None
     if isinstance(validation, (float, np.floating)):
-        if not 0 < validation < 1:
-            raise DeclarationError(
-                f"validation: a fraction must lie between 0 and 1; got {validation!r}"
-            )
-        rows, others = held_out(data, model, float(validation), seed)
+        share = real("fit", "validation", validation, 0, 1, open_low=True, open_high=True)
+        rows, others = held_out(data, model, share, seed)
         validation = batches_of(data, model, shuffle=False, rows=others, **options)
     elif validation is not None:
         validation = batches_of(validation, model, shuffle=False, what="validation", **options)
@@ -201,11 +199,6 @@ def fit(
     with deferred() as interruption, Progress(progress, epochs, training.count) as bar:
         loop.go(epochs, interruption, bar)
     return Result(run.params, run.opt_state, run.history, run.stopped)
-
-
-def _whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise DeclarationError(f"{name}: expected a whole number, at least {least}; got {value!r}")
 
 
 def _require_metrics(model: sg.Model, metrics: Mapping[str, Metric]) -> None:

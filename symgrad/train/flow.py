@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import symgrad as sg
-from symgrad import CompileError, DeclarationError
+from symgrad import CompileError
+from symgrad.options import whole
 from symgrad.train.callbacks import Callback, Run
 
 __all__ = ["GradientFlow", "Layer", "gradient_flow"]
@@ -120,9 +121,7 @@ class GradientFlow(Callback):
     """
 
     def __init__(self, every: int = 1) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise DeclarationError(f"gradient_flow: every must be at least 1; got {every!r}")
-        self.every = every
+        self.every = whole("gradient_flow", "every", every)
         self.reset()
 
     def reset(self) -> None:

@@ -233,24 +233,33 @@ def test_aliases() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: init.normal(-1.0), "std should not be negative"),
-        (lambda: init.normal(math.nan), "std should be a finite"),
-        (lambda: init.normal(1.0, math.inf), "mean should be a finite"),
-        (lambda: init.uniform(2.0, 1.0), "low should not exceed high"),
-        (lambda: init.uniform(math.nan, 1.0), "low should be a finite"),
+        (lambda: init.normal(-1.0), "normal: expected std >= 0, a finite number; got -1.0"),
+        (lambda: init.normal(math.nan), "std >= 0, a finite number; got nan"),
+        (lambda: init.normal(1.0, math.inf), "normal: expected mean, a finite number; got inf"),
+        (
+            lambda: init.uniform(2.0, 1.0),
+            r"uniform: expected high >= 2.0, a finite number; got 1.0",
+        ),
+        (lambda: init.uniform(math.nan, 1.0), "uniform: expected low, a finite number; got nan"),
         (lambda: init.uniform(-1e308, 1e308), "high - low"),
-        (lambda: init.truncated_normal(-0.1), "std should not be negative"),
-        (lambda: init.he_normal(-1.0), "gain should not be negative"),
-        (lambda: init.glorot_uniform(math.nan), "gain should be a finite"),
-        (lambda: init.orthogonal(math.inf), "gain should be a finite"),
+        (lambda: init.truncated_normal(-0.1), "std >= 0, a finite number; got -0.1"),
+        (lambda: init.he_normal(-1.0), "gain >= 0, a finite number; got -1.0"),
+        (lambda: init.glorot_uniform(math.nan), "gain >= 0, a finite number; got nan"),
+        (lambda: init.orthogonal(math.inf), "orthogonal: expected gain, a finite number; got inf"),
         (lambda: init.VarianceScaling(1.0, "both", "normal"), "fan should be"),  # type: ignore[arg-type]
         (lambda: init.VarianceScaling(1.0, "in", "cauchy"), "distribution should be"),  # type: ignore[arg-type]
         (lambda: init.orthogonal()(rng(), (3,), "float64"), "at least two axes"),
         (lambda: init.identity()(rng(), (3,), "float64"), "needs a matrix"),
         (lambda: init.delta()(rng(), (3,), "float64"), "delta: needs at least two axes"),
-        (lambda: init.arranged(init.he_normal(), 0), "groups should be an integer >= 1, not 0"),
-        (lambda: init.arranged(init.zeros(), 0), "groups should be an integer >= 1, not 0"),
-        (lambda: init.arranged(init.he_normal(), 2.0), "an integer >= 1, not 2.0"),  # type: ignore[arg-type]
+        (
+            lambda: init.arranged(init.he_normal(), 0),
+            "arranged: expected groups >= 1, an integer; got 0",
+        ),
+        (
+            lambda: init.arranged(init.zeros(), 0),
+            "arranged: expected groups >= 1, an integer; got 0",
+        ),
+        (lambda: init.arranged(init.he_normal(), 2.0), "groups >= 1, an integer; got 2.0"),  # type: ignore[arg-type]
         (lambda: init.Arranged(init.zeros(), 2), "looks at the shape, not Constant"),  # type: ignore[arg-type]
         (lambda: init.arranged(init.he_normal(), 2)(rng(), (3, 5), "float64"), "2 groups, not"),
         (lambda: init.arranged(init.he_normal(), 2)(rng(), (4,), "float64"), "two axes"),

@@ -116,9 +116,9 @@ def test_what_does_not_fit_is_refused() -> None:
         L.info_nce(a, b)
     with pytest.raises(sg.ShapeError, match="a key for each query; got 2 for 3"):
         L.info_nce(sg.input("q", (3, 2)), sg.input("k", (2, 2)))
-    with pytest.raises(sg.DeclarationError, match="finite margin > 0"):
+    with pytest.raises(sg.DeclarationError, match="margin > 0, a finite number"):
         L.contrastive(a, a, sg.input("same", ("B",)), margin=0)
-    with pytest.raises(sg.DeclarationError, match="finite temperature > 0"):
+    with pytest.raises(sg.DeclarationError, match="temperature > 0, a finite number"):
         L.info_nce(a, a, temperature=0)
     with pytest.raises(sg.DTypeError, match="expected anchor to be floating"):
         L.triplet(sg.input("n", ("B", 3), dtype="int64"), a, a)
@@ -135,3 +135,12 @@ def test_a_temperature_is_one_number() -> None:
     q, t = sg.input("q", ("B", 3)), sg.input("t", ("B",))
     with pytest.raises(sg.ShapeError, match=r"expected temperature of shape \(\); got \(B,\)"):
         L.info_nce(q, q, temperature=t)
+
+
+def test_flags_are_flags() -> None:
+    x = sg.input("x", ("B", 2))
+    with pytest.raises(sg.DeclarationError, match="triplet: expected squared to be True or False"):
+        L.triplet(x, x, x, squared=2)  # type: ignore[arg-type]
+    for name in ("normalize", "symmetric"):
+        with pytest.raises(sg.DeclarationError, match=f"info_nce: expected {name} to be True or"):
+            L.info_nce(x, x, **{name: 0.5})  # type: ignore[arg-type]

@@ -283,3 +283,15 @@ def test_arrays_take_the_dtype_of_what_is_declared() -> None:
     ]
     assert [loss.dtype for loss in found] == [np.dtype("float32")] * len(found)
     assert L.nll_poisson(k, zeros).dtype == "float64"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_nothing_is_certain_at_a_poisson_rate_of_zero(dtype: str) -> None:
+    k, a = sg.input("k", ("B",), dtype=dtype), sg.input("a", ("B",), dtype=dtype)
+    loss = L.nll_poisson(k, a)
+    f = sg.function([k, a], [loss, sg.grad(loss.sum(), a)])
+    counts = np.array([0, 3, 0, 2], dtype)
+    value, slope = f(counts, np.array([-np.inf, -np.inf, 0.0, np.nan], dtype))
+    assert value.dtype == slope.dtype == dtype
+    np.testing.assert_array_equal(value, [0.0, np.inf, 1.0, np.nan])
+    np.testing.assert_array_equal(slope, [0.0, -3.0, 1.0, np.nan])

@@ -188,3 +188,14 @@ def test_lengths_are_checked(which: int, bad: int) -> None:
         f(np.zeros((2, 3, 4)), [[1, 2], [3, 3]], *lengths)
     with pytest.raises(sg.DeclarationError, match=rf"ctc: expected 0 <= each of .*; got {bad}"):
         sg.losses.ctc(sg.input("z", (2, 3, 4)), [[1, 2], [3, 3]], *lengths)
+
+
+def test_labels_given_as_an_array_are_not_the_blank() -> None:
+    z = sg.input("z", (2, 4, "C"))
+    with pytest.raises(sg.DeclarationError, match=r"labels other than blank=0; got it at \(1, 1\)"):
+        ctc(z, [[1, 2], [1, 0]])
+    with pytest.raises(sg.DeclarationError, match=r"labels other than blank=2; got it at \(0, 1\)"):
+        ctc(z, [[1, 2], [1, 0]], blank=2)
+    with pytest.raises(sg.DeclarationError, match=r"labels other than blank=0; got it at \(1, 1\)"):
+        ctc(z, [[1, 2], [1, 0]], label_lengths=[2, 2])
+    ctc(z, [[1, 2], [1, 0]], label_lengths=[2, 1])  # what pads a row may be the blank

@@ -163,9 +163,17 @@ def test_flatten() -> None:
         (lambda x: nn.mlp(x, []), sg.DeclarationError, r"width of each layer; got \[\]"),
         (lambda x: nn.mlp(x, 3), sg.DeclarationError, "width of each layer; got 3"),
         (lambda x: nn.mlp(x, [3, 0]), sg.DeclarationError, "width of layer 2 >= 1, .* got 0"),
-        (lambda x: nn.mlp(x, [3], dropout=1.0), sg.DeclarationError, "mlp: rate .* got 1.0"),
+        (
+            lambda x: nn.mlp(x, [3], dropout=1.0),
+            sg.DeclarationError,
+            "mlp: expected 0 <= dropout < 1, .* got 1.0",
+        ),
         (lambda x: nn.dense(x, 3, bias=0.5), sg.DeclarationError, "bias to be True or False"),
-        (lambda x: nn.mlp(x, [3, 2], dropout=1.0), sg.DeclarationError, "0 <= rate < 1; got 1.0"),
+        (
+            lambda x: nn.mlp(x, [3, 2], dropout=1.0),
+            sg.DeclarationError,
+            "expected 0 <= dropout < 1, .* got 1.0",
+        ),
     ],
 )
 def test_nonsense_is_refused(

@@ -117,5 +117,5 @@ def test_spatial_dropout_does_nothing_in_evaluation() -> None:
 def test_spatial_dropout_needs_space() -> None:
     with pytest.raises(sg.ShapeError, match=r"spatial_dropout: .* least 3 axes; got .*\(B, 3\)"):
         sg.nn.spatial_dropout(sg.input("x", ("B", 3)), 0.5)
-    with pytest.raises(sg.DeclarationError, match=r"spatial_dropout: rate .* got 1"):
+    with pytest.raises(sg.DeclarationError, match=r"spatial_dropout: expected .*rate .* got 1"):
         sg.nn.spatial_dropout(sg.input("x", ("B", 2, 3)), 1)

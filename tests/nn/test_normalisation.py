@@ -277,3 +277,25 @@ def test_numpy_integers_are_axes() -> None:
     with sg.nn.shared():
         assert nn.layer_norm(x, np.int64(1)) is nn.layer_norm(x, 1)
         assert nn.batch_norm(x, np.int8(-1), name="b").shape == x.shape
+
+
+def test_batch_norm_in_the_body_of_a_loop_is_told_where_to_go() -> None:
+    x = sg.input("x", ("T", "B", 3))
+
+    def step(h: sg.Expr, row: sg.Expr) -> tuple[sg.Expr, None]:
+        return sg.nn.batch_norm(h + row, name="norm"), None
+
+    h, _ = sg.scan(step, 0 * x[0], x)
+    said = r"body of a loop .*the state 'norm.mean' changes once .* batch_norm goes before the loop"
+    with pytest.raises(sg.CompileError, match=said):
+        sg.compile(h.sum(), optimizer=sg.optim.SGD(0.1))
+
+
+def test_before_a_loop_batch_norm_takes_all_steps_at_once() -> None:
+    x = sg.input("x", ("T", "B", 3))
+    rows = sg.nn.batch_norm(x, name="norm")
+    h, _ = sg.scan(lambda h, row: (sg.tanh(h + row), None), 0 * x[0], rows)
+    model = sg.compile((h**2).sum(), optimizer=sg.optim.SGD(0.0))
+    params, data = model.init(), table((4, 2, 3), 0.7)
+    model.step(params, model.init_optimizer(params), x=data)
+    np.testing.assert_allclose(params["norm.mean"], 0.1 * data.mean((0, 1)), rtol=1e-12)

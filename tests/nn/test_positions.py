@@ -126,7 +126,7 @@ X = sg.input("x", ("B", 9, 5))
     ("call", "error", "said"),
     [
         (lambda: sg.nn.sinusoidal_positions(3, 0), sg.DeclarationError, "expected dim >= 1"),
-        (lambda: sg.nn.sinusoidal_positions(3, 4, base=0), sg.DeclarationError, "a base > 0"),
+        (lambda: sg.nn.sinusoidal_positions(3, 4, base=0), sg.DeclarationError, "base > 0"),
         (
             lambda: sg.nn.sinusoidal_positions(3, 4, dtype="int64"),
             sg.DTypeError,
@@ -159,7 +159,7 @@ X = sg.input("x", ("B", 9, 5))
         (
             lambda: sg.nn.learned_positions(X, 8),
             sg.ShapeError,
-            r"max_length=8 positions or fewer; got shape \(B, 9, 5\)",
+            r"a sequence of max_length 8 or less; got shape \(B, 9, 5\)",
         ),
         (lambda: sg.nn.rotary(X), sg.ShapeError, r"an even last axis; got shape \(B, 9, 5\)"),
         (
@@ -170,10 +170,20 @@ X = sg.input("x", ("B", 9, 5))
         (
             lambda: sg.nn.rotary(sg.input("x", (3, 4)), base=math.inf),
             sg.DeclarationError,
-            "rotary: expected a base > 0; got inf",
+            "rotary: expected base > 0, a finite number; got inf",
         ),
     ],
 )
 def test_errors_say_what_was_expected(call: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         call()
+
+
+def test_a_sequence_longer_than_the_table_is_refused_at_a_call() -> None:
+    x = sg.input("x", ("B", "T", 3))
+    model = sg.compile(sg.nn.learned_positions(x, 20, name="positions").sum())
+    params = model.init()
+    assert np.isfinite(model.evaluate(params, x=np.ones((1, 20, 3))))
+    said = "^learned_positions: expected a sequence of max_length 20 or less: .* got T = 21"
+    with pytest.raises(sg.ShapeError, match=said):
+        model.evaluate(params, x=np.ones((1, 21, 3)))

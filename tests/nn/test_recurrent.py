@@ -350,7 +350,11 @@ X = sg.input("x", ("B", "T", 5))
             "gru: expected units >= 1, an integer; got 2.0",
         ),
         (lambda: sg.nn.lstm(X, 2, layers=0), sg.DeclarationError, "expected layers >= 1"),
-        (lambda: sg.nn.lstm(X, 2, dropout=1.0), sg.DeclarationError, "0 <= rate < 1"),
+        (
+            lambda: sg.nn.lstm(X, 2, dropout=1.0),
+            sg.DeclarationError,
+            "lstm: expected 0 <= dropout < 1, .* got 1.0",
+        ),
         (
             lambda: sg.nn.lstm(X, 2, forget_bias="one"),
             sg.DeclarationError,

@@ -280,9 +280,17 @@ def test_draws_are_typeset() -> None:
     ("build", "error", "message"),
     [
         (lambda: R.gumbel((2,), dtype="int64"), sg.DTypeError, "float64 or float32; got int64"),
-        (lambda: R.truncated_normal(2.0, 1.0), sg.DeclarationError, "lower < upper"),
-        (lambda: R.truncated_normal(sg.param("a", ())), sg.DeclarationError, "must be numbers"),
-        (lambda: R.truncated_normal(np.nan, 1.0), sg.DeclarationError, "lower < upper"),
+        (
+            lambda: R.truncated_normal(2.0, 1.0),
+            sg.DeclarationError,
+            "upper > 2.0, a number; got 1.0",
+        ),
+        (
+            lambda: R.truncated_normal(sg.param("a", ())),
+            sg.DeclarationError,
+            "lower, a number; got <Expr",
+        ),
+        (lambda: R.truncated_normal(np.nan, 1.0), sg.DeclarationError, "lower, a number; got nan"),
         (lambda: R.integers(5, 5), sg.DeclarationError, "nothing lies in 5 <= i < 5"),
         (lambda: R.integers(0, 300, dtype="uint8"), sg.DTypeError, "does not fit into uint8"),
         (lambda: R.integers(0.5), sg.DeclarationError, "integers or sizes; got 0.5"),

@@ -356,7 +356,9 @@ def test_every_other_step() -> None:
     data = {k: v[:160] for k, v in digits().items()}
     train.fit(classifier(deep(1, sg.relu), optim.SGD(0.1)), data, epochs=1, callbacks=[flow])
     assert flow.steps == [1, 3, 5]
-    with pytest.raises(sg.DeclarationError, match="every must be at least 1"):
+    with pytest.raises(
+        sg.DeclarationError, match="gradient_flow: expected every >= 1, an integer; got 0"
+    ):
         train.gradient_flow(every=0)
 
 

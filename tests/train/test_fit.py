@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -284,12 +285,13 @@ def test_iterables_that_do_not_fit() -> None:
 
 
 def test_options_that_do_not_fit() -> None:
-    refused(sg.DeclarationError, "epochs: expected a whole number, at least 0; got 1.5", epochs=1.5)
-    refused(sg.DeclarationError, "batch_size: expected a whole number above 0", batch_size=0)
+    refused(sg.DeclarationError, "fit: expected epochs >= 0, an integer; got 1.5", epochs=1.5)
+    refused(sg.DeclarationError, "data: expected batch_size >= 1, an integer; got 0", batch_size=0)
+    refused(sg.DeclarationError, "fit: expected shuffle to be True or False", shuffle="yes")
     refused(sg.DeclarationError, "remainder: expected", remainder="pad")
     refused(sg.DeclarationError, "nonfinite: expected", nonfinite="ignore")
     refused(sg.DeclarationError, "nan: expected", nan="drop")
-    refused(sg.DeclarationError, "a fraction must lie between 0 and 1", validation=1.5)
+    refused(sg.DeclarationError, "fit: expected 0 < validation < 1, .*; got 1.5", validation=1.5)
     refused(sg.ShapeError, "leaves nothing to validate on", validation=0.001)
     refused(sg.DeclarationError, "held out of a dict of arrays only", [blobs()], validation=0.1)
     refused(sg.DeclarationError, "resume=True needs the path", resume=True)
@@ -409,3 +411,12 @@ def test_calls_with_the_wrong_kind_of_state() -> None:
     for seed in (-1, "a", 1.5):
         with pytest.raises(sg.CompileError, match="seed must be an integer >= 0"):
             model.init(seed)  # type: ignore[arg-type]
+
+
+def test_options_of_early_stopping() -> None:
+    stop = train.EarlyStopping(patience=np.int64(3), least=np.float32(0.5))  # type: ignore[arg-type]
+    assert (type(stop.patience), type(stop.least)) == (int, float)
+    for bad in ({"patience": 0}, {"patience": True}, {"least": math.nan}, {"restore_best": 1}):
+        (name,) = bad
+        with pytest.raises(sg.DeclarationError, match=f"^EarlyStopping: expected {name}"):
+            train.EarlyStopping(**bad)  # type: ignore[arg-type]
