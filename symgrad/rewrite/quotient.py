@@ -3,6 +3,7 @@
 The slope of ``x / (a + x)`` is, by the chain rule, a difference that leaves nothing for large x;
 over one denominator it is ``a / (a + x)^2``. Coefficients are exact fractions, denominators stay
 the products of powers that they were written as: multiplied out they would cancel near a root.
+Exponents may be negative, and fractions: ``x^2.5 / (a + x^2.5)`` is a quotient too.
 """
 
 # ops in the language of rules are typed as Any
@@ -11,23 +12,24 @@ the products of powers that they were written as: multiplied out they would canc
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
 from symgrad.ir.node import Expr, literal
 from symgrad.ops.univariate import Formula
-from symgrad.rewrite.pattern import multiply, power, power_series, square
+from symgrad.rewrite.pattern import multiply, power, power_series, sqrt, square
 
 __all__ = ["quotient_form"]
 
-#: degree of a numerator at most, and the power of a factor
-_DEGREE, _POWER = 12, 8
+#: terms of a sum at most, the size of an exponent, and the power of a factor
+_TERMS, _EXPONENT, _POWER = 13, 16, 8
 
-#: coefficients, lowest power first, no zero at the end: () is the number 0
-Polynomial = tuple[Fraction, ...]
+#: (exponent, coefficient) of each term, by exponent, no coefficient zero: () is the number 0
+Polynomial = tuple[tuple[Fraction, Fraction], ...]
 
-_X: Polynomial = (Fraction(0), Fraction(1))
+_ONE: Polynomial = ((Fraction(0), Fraction(1)),)
+_X: Polynomial = ((Fraction(1), Fraction(1)),)
 
 
 class _Unsuitable(Exception):
@@ -35,7 +37,7 @@ class _Unsuitable(Exception):
 
 
 class Quotient(NamedTuple):
-    """``above / product of factor^power``; no factor is a number, and none has another within."""
+    """``above / product of factor^power``; each factor is a sum with a constant term."""
 
     above: Polynomial
     below: Mapping[Polynomial, int]
@@ -44,54 +46,54 @@ class Quotient(NamedTuple):
 # ---------------------------------------------------------------- polynomials
 
 
-def _trimmed(coefficients: list[Fraction]) -> Polynomial:
-    while coefficients and not coefficients[-1]:
-        coefficients.pop()
-    if len(coefficients) > _DEGREE + 1:
+def _sum(terms: Iterable[tuple[Fraction, Fraction]]) -> Polynomial:
+    found: dict[Fraction, Fraction] = {}
+    for exponent, c in terms:
+        found[exponent] = found.get(exponent, Fraction(0)) + c
+    out = tuple(sorted([(e, c) for e, c in found.items() if c]))
+    if len(out) > _TERMS or any([abs(e) > _EXPONENT for e, _ in out]):
         raise _Unsuitable
-    return tuple(coefficients)
-
-
-def _plus(a: Polynomial, b: Polynomial) -> Polynomial:
-    length = max(len(a), len(b))
-    zero = [Fraction(0)]
-    padded = [list(p) + zero * (length - len(p)) for p in (a, b)]
-    return _trimmed([s + t for s, t in zip(*padded, strict=True)])
+    return out
 
 
 def _times(a: Polynomial, b: Polynomial) -> Polynomial:
-    if not a or not b:
-        return ()
-    out = [Fraction(0)] * (len(a) + len(b) - 1)
-    for i, s in enumerate(a):
-        for j, t in enumerate(b):
-            out[i + j] += s * t
-    return _trimmed(out)
+    return _sum([(e + f, c * d) for e, c in a for f, d in b])
 
 
 def _to(a: Polynomial, n: int) -> Polynomial:
-    out: Polynomial = (Fraction(1),)
+    out = _ONE
     for _ in range(n):
         out = _times(out, a)
     return out
 
 
-def _divided(a: Polynomial, b: Polynomial) -> tuple[Polynomial, Polynomial]:
-    """Quotient and remainder."""
-    rest, out = list(a), [Fraction(0)] * max(len(a) - len(b) + 1, 0)
-    for i in reversed(range(len(out))):
-        out[i] = factor = rest[i + len(b) - 1] / b[-1]
-        for j, c in enumerate(b):
-            rest[i + j] -= factor * c
-    return _trimmed(out), _trimmed(rest)
+def _monomial(exponent: Fraction, c: Fraction = Fraction(1)) -> Polynomial:
+    return _sum([(exponent, c)])
 
 
-def _without(a: Polynomial, factor: Polynomial, most: int = _DEGREE) -> tuple[Polynomial, int]:
+def _lowest(a: Polynomial) -> tuple[Fraction, Polynomial]:
+    """The lowest exponent, and the polynomial without that power of x."""
+    low = a[0][0]
+    return low, tuple([(e - low, c) for e, c in a])
+
+
+def _divided(a: Polynomial, b: Polynomial) -> Polynomial | None:
+    """The quotient, if nothing remains."""
+    (top, lead) = b[-1]
+    out: list[tuple[Fraction, Fraction]] = []
+    while a and a[-1][0] >= top and len(out) < 2 * _TERMS:
+        exponent, c = a[-1][0] - top, a[-1][1] / lead
+        out.append((exponent, c))
+        a = _sum([*a, *[(e + exponent, -c * d) for e, d in b]])
+    return None if a else _sum(out)
+
+
+def _without(a: Polynomial, factor: Polynomial, most: int = _EXPONENT) -> tuple[Polynomial, int]:
     """`a` without as many of a factor as it has, and their number."""
     count = 0
     while a and count < most:
-        found, rest = _divided(a, factor)
-        if rest:
+        found = _divided(a, factor)
+        if found is None:
             break
         a, count = found, count + 1
     return a, count
@@ -100,14 +102,10 @@ def _without(a: Polynomial, factor: Polynomial, most: int = _DEGREE) -> tuple[Po
 # ---------------------------------------------------------------- quotients
 
 
-def _whole(a: Polynomial) -> Quotient:
-    return Quotient(a, {})
-
-
 def _number(value: float) -> Quotient:
     if not math.isfinite(value):
         raise _Unsuitable
-    return _whole(_trimmed([Fraction(value)]))
+    return Quotient(_monomial(Fraction(0), Fraction(value)), {})
 
 
 def _reduced(above: Polynomial, below: Mapping[Polynomial, int]) -> Quotient:
@@ -116,20 +114,20 @@ def _reduced(above: Polynomial, below: Mapping[Polynomial, int]) -> Quotient:
         above, shared = _without(above, factor, n)
         if n > shared:
             left[factor] = n - shared
-    if any(n > _POWER for n in left.values()):
+    if any([n > _POWER for n in left.values()]):
         raise _Unsuitable
     return Quotient(above, left if above else {})
 
 
 def _add(a: Quotient, b: Quotient) -> Quotient:
     below = {f: max(a.below.get(f, 0), b.below.get(f, 0)) for f in {**a.below, **b.below}}
-    total: Polynomial = ()
+    terms: list[tuple[Fraction, Fraction]] = []
     for part in (a, b):
         above = part.above
         for factor, n in below.items():
             above = _times(above, _to(factor, n - part.below.get(factor, 0)))
-        total = _plus(total, above)
-    return _reduced(total, below)
+        terms.extend(above)
+    return _reduced(_sum(terms), below)
 
 
 def _multiply(a: Quotient, b: Quotient) -> Quotient:
@@ -138,33 +136,40 @@ def _multiply(a: Quotient, b: Quotient) -> Quotient:
 
 
 def _inverse(a: Quotient) -> Quotient:
-    rest, zeros = _without(a.above, _X)
-    if not rest:
+    if not a.above:
         raise _Unsuitable
-    above: Polynomial = (Fraction(1),)
+    low, rest = _lowest(a.above)
+    above = _monomial(-low)
     for factor, n in a.below.items():
         above = _times(above, _to(factor, n))
-    below = {_X: zeros} if zeros else {}
     if len(rest) == 1:
-        return _reduced(_times(above, (1 / rest[0],)), below)
-    return _reduced(above, {rest: 1, **below})
+        return Quotient(_times(above, _monomial(Fraction(0), 1 / rest[0][1])), {})
+    return _reduced(above, {rest: 1})
 
 
 def _to_power(a: Quotient, exponent: Quotient) -> Quotient:
-    if exponent.below or len(exponent.above) > 1:
+    if exponent.below or len(exponent.above) > 1 or any([e for e, _ in exponent.above]):
         raise _Unsuitable
-    n = exponent.above[0] if exponent.above else Fraction(0)
-    if n.denominator != 1 or abs(n) > _POWER:
+    given = exponent.above[0][1] if exponent.above else Fraction(0)
+    n = given.limit_denominator(64)  # 1.3, and what is left of 0.3 + 1
+    if abs(n - given) > 1e-15:
+        raise _Unsuitable
+    if n.denominator > 1:
+        if a.below or len(a.above) != 1 or a.above[0][1] != 1:
+            raise _Unsuitable
+        return Quotient(_monomial(a.above[0][0] * n), {})
+    count = abs(int(n))
+    if count > _EXPONENT:
         raise _Unsuitable
     if n < 0:
         a = _inverse(a)
-    return Quotient(_to(a.above, abs(int(n))), {f: m * abs(int(n)) for f, m in a.below.items()})
+    return Quotient(_to(a.above, count), {f: m * count for f, m in a.below.items() if count})
 
 
 def _read(formula: Formula) -> list[Quotient]:
     """The variable and each step."""
-    values = [_whole(_X)]
-    minus = _number(-1.0)
+    values = [Quotient(_X, {})]
+    minus, half = _number(-1.0), _number(0.5)
     for op, args, attrs in formula.steps:
         below = [values[i] for i in args]
         match op:
@@ -184,6 +189,8 @@ def _read(formula: Formula) -> list[Quotient]:
                 made = _inverse(below[0])
             case "square":
                 made = _multiply(below[0], below[0])
+            case "sqrt":
+                made = _to_power(below[0], half)
             case "power":
                 made = _to_power(*below)
             case _:
@@ -204,43 +211,53 @@ def quotient_form(formula: Formula, x: Expr) -> Expr | None:
     value = values[-1]
     if not value.below:
         return None
-    # polynomials as they stand in the formula: multiplied out, they may cancel
-    written = {_X: x}
+    # sums as they stand in the formula: multiplied out, they may cancel
+    written: dict[Polynomial, Expr] = {}
     for part, node in zip(values, formula.nodes(x), strict=True):
         if not part.below and len(part.above) > 1:
             written.setdefault(part.above, node)
-    rest, factors = value.above, []
+    low, rest = _lowest(value.above)
+    factors = [_power(x, low)] if low > 0 else []
     for known, node in written.items():
         rest, n = _without(rest, known)
         if n:
-            factors.append(_power(node, n))
-    if len(rest) > 1 or rest[0] != 1 or not factors:
+            factors.append(_power(node, Fraction(n)))
+    if rest != _ONE or not factors:
         factors.insert(0, _polynomial(rest, x))
     found = factors[0]
     for factor in factors[1:]:
         found = multiply(found, factor)
+    if low < 0:
+        found = found / _power(x, -low)
     for below, n in value.below.items():
         divisor = written[below] if below in written else _polynomial(below, x)
-        if n * (len(below) - 1) <= 2:
-            found = found / _power(divisor, n)
+        if n * below[-1][0] <= 2:
+            found = found / _power(divisor, Fraction(n))
         else:  # the power may leave the range
             for _ in range(n):
                 found = found / divisor
     return found
 
 
-def _power(x: Expr, n: int) -> Expr:
-    return x if n == 1 else square(x) if n == 2 else power(x, float(n))
+def _power(x: Expr, exponent: Fraction) -> Expr:
+    if exponent == 1:
+        return x
+    if exponent == 2:
+        return square(x)
+    return sqrt(x) if exponent == Fraction(1, 2) else power(x, float(exponent))
 
 
 def _polynomial(p: Polynomial, x: Expr) -> Expr:
-    terms = [(i, float(c)) for i, c in enumerate(p) if c]
-    if len(terms) > 3:
-        return power_series(x, tuple([float(c) for c in p]))
+    if len(p) > 3 and all([e.denominator == 1 and e >= 0 for e, _ in p]):
+        known = dict(p)
+        top = int(p[-1][0])
+        return power_series(x, tuple([float(known.get(Fraction(i), 0)) for i in range(top + 1)]))
     total: Expr | None = None
-    for i, c in terms:
-        number = literal(abs(c), x.dtype)
-        term = number if i == 0 else _power(x, i) if abs(c) == 1 else multiply(number, _power(x, i))
+    for exponent, c in p:
+        number = literal(abs(float(c)), x.dtype)
+        term = number if exponent == 0 else _power(x, exponent)
+        if exponent != 0 and abs(c) != 1:
+            term = multiply(number, term)
         if total is None:
             total = term if c > 0 else -term
         else:

@@ -19,6 +19,9 @@ QUOTIENTS: dict[str, Callable[[Any], Any]] = {
     "1 / (1 + 25 x^2)": lambda x: 1 / (1 + 25 * x**2),
     "x / (1 + x) - x / (2 + x)": lambda x: x / (1 + x) - x / (2 + x),
     "x^3 / (1 + x)^3": lambda x: x**3 / (1 + x) ** 3,
+    "Hill": lambda x: x**2.5 / (0.4**2.5 + x**2.5),
+    "x^1.3 / (2 + x^1.3)": lambda x: x**1.3 / (2 + x**1.3),
+    "sqrt(x) / (1 + sqrt(x))": lambda x: x**0.5 / (1 + x**0.5),
     "1 / x - 1 / (x + 1)": lambda x: 1 / x - 1 / (x + 1),
     "(x - 1) / (x + 1)": lambda x: (x - 1) / (x + 1),
 }
@@ -75,7 +78,6 @@ LEFT: dict[str, Callable[[Any], Any]] = {
     "Arrhenius": lambda x: 1e5 * sg.exp(-4000 / (8.314 * x)),
     "van der Waals": lambda x: 8.314 * 300 / (x - 0.03) - 0.4 / x**2,
     "a cubic": lambda x: 3 * x**3 - 2.5 * x**2 + 0.1 * x - 7,
-    "Hill": lambda x: x**2.5 / (0.4**2.5 + x**2.5),
 }
 
 
