@@ -18,6 +18,7 @@ from symgrad.rewrite import (
     masks,
     products,
     roots,
+    selected,
     shape,
     softmax,
     special,  # before stability, whose rule for any logarithm would come before those for some
@@ -55,6 +56,7 @@ __all__ = [
     "rewrite",
     "rewrite_exprs",
     "rule",
+    "selected",
     "shape",
     "softmax",
     "special",

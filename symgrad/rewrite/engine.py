@@ -122,8 +122,8 @@ class Rule:
 
 
 #: ops that choose or move values: rules of them alone hold for every dtype
-_CHOOSING = {"where", "maximum", "minimum", "logical_not", "invert", "astype"}
-_CHOOSING |= {"anything", "elementwise", "transpose"}
+_CHOOSING = {"where", "maximum", "minimum", "logical_not", "invert", "astype", "any"}
+_CHOOSING |= {"logical_or", "logical_and", "bitwise_and", "anything", "elementwise", "transpose"}
 
 
 #: table -> its rules, in the order in which they are tried
