@@ -169,3 +169,10 @@ def test_a_formula_that_mends_the_loss_mends_it_in_a_rate_too() -> None:
     params = {"w": np.full(3, 1000.0)}
     model.step(params, model.init_optimizer(params), x=np.ones(3))
     np.testing.assert_allclose(params["w"], 1000.0 - 0.1 / 3001.0, rtol=1e-15)
+
+
+def test_counts_that_cancel_leave_the_name_of_the_rate() -> None:
+    model = declared(optim.SGD(optim.inverse_sqrt(0.1, warm=10)), style="readable")
+    step = model.source_of("step")
+    assert "- 1" not in step and "+ 1" not in step
+    assert "    lr = np.minimum(" in step
