@@ -12,7 +12,7 @@ from typing import Any
 
 from symgrad.errors import DeclarationError
 
-__all__ = ["complement", "is_number", "real", "whole"]
+__all__ = ["complement", "is_number", "multiple", "real", "whole"]
 
 
 def is_number(value: Any) -> bool:
@@ -77,6 +77,11 @@ def whole(owner: str, name: str, value: Any, least: int) -> int:
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
         raise DeclarationError(f"{owner}: expected an integer {name} >= {least}; got {value!r}")
     return int(value)
+
+
+def multiple(rate: Any, share: float) -> Any:
+    """rate * share, for a number as it is written: 0.009 for 0.01 * 0.9."""
+    return float(f"{rate * share:.15g}") if is_number(rate) else rate * share
 
 
 def complement(share: float) -> float:

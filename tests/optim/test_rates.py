@@ -176,3 +176,8 @@ def test_counts_that_cancel_leave_the_name_of_the_rate() -> None:
     step = model.source_of("step")
     assert "- 1" not in step and "+ 1" not in step
     assert "    lr = np.minimum(" in step
+
+
+def test_numbers_in_a_rule_are_written_as_they_are_meant() -> None:
+    model = declared(optim.NAdam(0.01), style="readable")
+    assert "ahead = 0.009 / (1 - 0.9 ** n)" in model.source_of("step")
