@@ -251,6 +251,10 @@ class Rewriter:
         """How many times a node is used, as far as is known; 1 for what a rule has just made."""
         return self._uses[node] or 1
 
+    def has(self, node: Expr) -> bool:
+        """Whether a node stands in the graph, as far as is known."""
+        return self._uses[node] > 0
+
     def run(self, outputs: Sequence[Expr]) -> list[Expr]:
         """The normal forms of `outputs`.
 
