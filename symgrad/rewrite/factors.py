@@ -8,6 +8,8 @@ Applied after differentiation: the chain rule multiplies whole arrays by each fa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from symgrad.ir.node import LITERAL, Expr
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.pattern import NUMBER, anything, divide, multiply, squeeze
@@ -15,14 +17,18 @@ from symgrad.rewrite.rows import is_unit, rows
 from symgrad.rewrite.scalars import number
 from symgrad.rewrite.shape import rebuild_with
 
-#: factors of a product at most
-_MANY = 10
+#: factors, and whether they divide
+Peel = list[tuple[Expr, bool]]
 
 
 def _is_free(c: Expr, run: Rewriter, *products: Expr) -> bool:
-    """Whether a literal may leave its place: the products are floating and used here alone."""
-    return c.dtype.kind == "f" and all(
-        [p.dtype == c.dtype and run.uses(p) == 1 and not run.opaque(p) for p in products]
+    """Whether a literal may leave its place: of ordinary size, in products used here alone."""
+    ordinary = 1e-6 < abs(number(c) or 0.0) < 1e6  # else its product may be out of range
+    return ordinary and all(
+        [
+            p.dtype == c.dtype and p.dtype.kind == "f" and run.uses(p) == 1 and not run.opaque(p)
+            for p in products
+        ]
     )
 
 
@@ -46,6 +52,8 @@ def multiple_in_product(x: Expr, y: Expr, c: Expr, node: Expr, run: Rewriter) ->
     if x.dtype != node.dtype or y.shape != node.shape:
         return None
     first, second = (y, x) if node.args[1] is x else (x, y)
+    if x.op.name == "broadcast_to":
+        return None  # which goes outside, and leaves a number behind
     if x.shape == y.shape:
         return first * second * c
     return (x * c) * y if first is x else y * (x * c)
@@ -79,39 +87,6 @@ def inverse_in_product(x: Expr, y: Expr, c: Expr, node: Expr, run: Rewriter) -> 
     if not (_is_factor(x) and _is_free(c, run, inner)) or x.dtype != node.dtype:
         return None
     return x / y * c if x.shape == y.shape == node.shape else None
-
-
-@rule(
-    "algebra",
-    lambda x, y, c=NUMBER: (x * c) / y,
-    extends_domain=True,
-    examples=(lambda x, y: x * 2.5 / y[0],),
-    domain=(0.1, 2.0),
-)
-def multiple_over(x: Expr, y: Expr, c: Expr, node: Expr, run: Rewriter) -> Expr | None:
-    """(x * c) / y -> x * (c / y), for y smaller than x: one operation less on all of x."""
-    if not (_is_factor(x) and _is_factor(y) and _is_free(c, run, node.args[0])):
-        return None
-    if y.dtype != node.dtype or x.shape != node.shape or y.shape == node.shape:
-        return None
-    if y.op.name == "size":  # a number divided by a size of 0 is an error in Python
-        return None
-    return x * (c / y) if (number(c) or -1) > 0 else None
-
-
-@rule(
-    "algebra",
-    lambda x, y, c=NUMBER: x / y * c,
-    extends_domain=True,
-    examples=(lambda x, y: x / y[0] * 2.5,),
-    domain=(0.1, 2.0),
-)
-def multiple_of_ratio(x: Expr, y: Expr, c: Expr, node: Expr, run: Rewriter) -> Expr | None:
-    """x / y * c -> (x * c) / y, for y smaller than x: of two orders, one."""
-    if not (_is_factor(x) and _is_factor(y) and _is_free(c, run, node.args[0])):
-        return None
-    smaller = x.shape == node.shape and y.shape != node.shape and x.dtype == node.dtype
-    return x * c / y if smaller else None
 
 
 def _past(x: Expr, y: Expr, c: Expr, node: Expr, run: Rewriter) -> bool:
@@ -151,23 +126,6 @@ def quotients_past_divisor(
 # ---------------------------------------------------------------- what does not vary
 
 
-def _factors(node: Expr, run: Rewriter) -> list[tuple[Expr, bool]]:
-    """What a product is made of, in order, and whether it divides; single uses are opened."""
-    found: list[tuple[Expr, bool]] = []
-    waiting = [(node, False)]
-    while waiting:
-        part, below = waiting.pop()
-        opened = part.op.name in ("multiply", "divide") and part.dtype == node.dtype
-        free = part is node or (run.uses(part) == 1 and not run.opaque(part))
-        if opened and free and len(found) + len(waiting) < _MANY:
-            left, right = part.args
-            waiting.append((right, below != (part.op.name == "divide")))
-            waiting.append((left, below))
-        else:
-            found.append((part, below))
-    return found
-
-
 def _varies(x: Expr, ndim: int, axes: tuple[int, ...]) -> bool:
     """Whether an array, broadcast to so many axes, has others than equal elements along some."""
     first = ndim - x.ndim
@@ -179,16 +137,33 @@ def _is_scale(x: Expr, run: Rewriter) -> bool:
     return rows(x, run).op.name in ("max", "min", "maximum", "minimum", "stop_gradient", "gauge")
 
 
-def _times(whole: Expr, factors: list[tuple[Expr, bool]]) -> Expr:
-    for x, below in factors:
-        whole = divide(whole, x) if below else multiply(whole, x)
-    return whole
+def _peeled(x: Expr, constant: Callable[[Expr], bool], run: Rewriter) -> tuple[Expr, Peel]:
+    """A summand without its constant factors and divisors, and these, the outermost first.
 
-
-def _along(x: Expr, ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes of an array that is broadcast to so many that are among `axes`."""
-    first = ndim - x.ndim
-    return tuple([axis - first for axis in axes if axis >= first])
+    They are taken where nothing else is then multiplied that was not before: what is left of
+    ``x * (f / d)`` without `d` could be out of range, but not where `f` is a quotient by `d` too.
+    """
+    found: Peel = []
+    while run.uses(x) == 1 and not run.opaque(x) and x.op.name in ("multiply", "divide"):
+        left, right = x.args
+        below = x.op.name == "divide"
+        if constant(right) and left.dtype == x.dtype and left.shape == x.shape:
+            found.append((right, below))
+            x = left
+        elif not below and constant(left) and right.dtype == x.dtype and right.shape == x.shape:
+            found.append((left, False))
+            x = right
+        else:
+            break
+    if x.op.name == "multiply" and run.uses(x) == 1 and not run.opaque(x):
+        for part, other in (x.args, x.args[::-1]):
+            if part.op.name != "divide" or run.uses(part) > 1 or run.opaque(part):
+                continue
+            f, d = part.args
+            if constant(d) and f.op.name == "divide" and f.args[1] is d and f.shape == part.shape:
+                x = f * other if x.args[0] is part else other * f
+                return x, [*found, (d, True)]
+    return x, found
 
 
 @rule(
@@ -198,36 +173,31 @@ def _along(x: Expr, ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
     extends_domain=True,
     examples=(
         lambda x, y: (x * y.sum(axis=1, keepdims=True)).sum(axis=1, keepdims=True),
-        lambda x, y: (x * (x / y.sum(axis=1, keepdims=True))).sum(axis=1),
+        lambda x, y: (x / y.sum(axis=1, keepdims=True)).sum(axis=1),
+        lambda x, y: (x * (y / x.sum(1, keepdims=True) / x.sum(1, keepdims=True))).sum(axis=1),
         lambda x, y: (x * y[0]).mean(axis=0),
-        lambda x, y: (x / y[0, 0] * y).sum(),
+        lambda x, y: (y * x / y[0, 0]).sum(),
     ),
     domain=(0.1, 2.0),
 )
 def constant_out_of_sum(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
     """sum(x * f) -> sum(x) * f, for a factor or divisor f that is the same along the axes."""
     axes = node.attrs["axis"]
-    if x.dtype.kind != "f" or x.dtype != node.dtype or run.uses(x) > 1 or run.opaque(x):
+    if x.dtype.kind != "f" or x.dtype != node.dtype or any(is_unit(x.shape[a]) for a in axes):
         return None
-    factors = _factors(x, run)
-    inside: list[tuple[Expr, bool]] = []
-    outside: list[tuple[Expr, bool]] = []
-    for f, below in factors:
-        stays = _varies(f, x.ndim, axes) or _is_scale(f, run)
-        (inside if stays else outside).append((f, below))
-    over = [i for i, (_, below) in enumerate(inside) if not below]
-    if not outside or not over or any(is_unit(x.shape[axis]) for axis in axes):
+
+    def constant(f: Expr) -> bool:
+        if f.dtype != x.dtype or _varies(f, x.ndim, axes) or _is_scale(f, run):
+            return False
+        return f.op is not LITERAL or 1e-6 < abs(number(f) or 0.0) < 1e6
+
+    summand, taken = _peeled(x, constant, run)
+    if not taken:
         return None
-    first, _ = inside.pop(over[0])
-    summand = _times(first, inside)
     keepdims = node.attrs["keepdims"]
-    total = rebuild_with(node, summand, _along(summand, x.ndim, axes), keepdims)
-    if not keepdims:
-        outside = [(_without(f, x.ndim, axes), below) for f, below in outside]
-    whole = _times(total, outside)
+    whole = rebuild_with(node, summand, axes, keepdims)
+    for f, below in reversed(taken):
+        own = () if keepdims else tuple(a - x.ndim + f.ndim for a in axes if a >= x.ndim - f.ndim)
+        f = squeeze(f, own) if own else f
+        whole = divide(whole, f) if below else multiply(whole, f)
     return whole if whole.shape == node.shape else None
-
-
-def _without(x: Expr, ndim: int, axes: tuple[int, ...]) -> Expr:
-    own = _along(x, ndim, axes)
-    return squeeze(x, own) if own else x
