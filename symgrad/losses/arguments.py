@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import symgrad as sg
-from symgrad.options import is_number
+from symgrad.options import is_number, require_single
 
 __all__ = [
     "at_labels",
@@ -33,6 +33,7 @@ def text(shape: tuple[Any, ...]) -> str:
 
 def expression(owner: str, name: str, value: Any) -> sg.Expr:
     """An argument that is an expression, an array or a number."""
+    require_single(owner, f"{name} to be one array", value, sg.Expr)
     try:
         return sg.as_expr(value)
     except sg.DTypeError as error:
