@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DeclarationError
+from symgrad.errors import DeclarationError, DTypeError
 
-__all__ = ["complement", "flag", "is_number", "multiple", "real", "whole"]
+__all__ = ["complement", "flag", "is_number", "multiple", "real", "require_single", "whole"]
 
 
 def is_number(value: Any) -> bool:
@@ -116,6 +116,35 @@ def flag(owner: str, name: str, value: Any) -> bool:
 def multiple(rate: Any, share: float) -> Any:
     """rate * share, for a number as it is written: 0.009 for 0.01 * 0.9."""
     return float(f"{rate * share:.15g}") if is_number(rate) else rate * share
+
+
+def require_single(owner: str, what: str, value: Any, kind: type) -> None:
+    """Refuse a tuple or list that holds values of a kind: they would be stacked unseen.
+
+    Raises
+    ------
+    DTypeError
+
+    Examples
+    --------
+    >>> require_single("dense", "an array", [1.0, 2.0], str)
+    >>> require_single("dense", "an array", ["outputs", ("h", "c")], str)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    symgrad.errors.DTypeError: dense: expected an array; got a list of 2: a recurrent ...
+    """
+    if _holds(value, kind):
+        raise DTypeError(
+            f"{owner}: expected {what}; got a {type(value).__name__} of {len(value)}: a recurrent "
+            "layer gives (outputs, state), and sg.stack makes one array of several"
+        )
+
+
+def _holds(value: Any, kind: type) -> bool:
+    """Whether a tuple or a list has a value of a kind in it, at any depth."""
+    return isinstance(value, (tuple, list)) and any(
+        isinstance(one, kind) or _holds(one, kind) for one in value
+    )
 
 
 def complement(share: float) -> float:

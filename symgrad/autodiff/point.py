@@ -15,6 +15,7 @@ from symgrad.ir.node import LITERAL, Expr, identity, literal, make
 from symgrad.ir.size import Size
 from symgrad.ops.draws import Draw
 from symgrad.ops.index import index_bounds
+from symgrad.ops.labels import bounded
 from symgrad.ops.leaf import TRAINING
 
 __all__ = ["draw_point", "in_double"]
@@ -117,7 +118,7 @@ def _bounds(nodes: Sequence[Expr], sizes: Mapping[str, int]) -> dict[Expr, int]:
     """
     found: dict[Expr, int] = {}
     for node in nodes:
-        for index, size in index_bounds(node) if "index" in node.attrs else ():
+        for index, size in index_bounds(node) if "index" in node.attrs else bounded(node):
             bound = _value(size, sizes)
             for part in topological([index]):
                 if part.op.identity:

@@ -61,7 +61,7 @@ def _written(node: Expr, texts: dict[Expr, Code]) -> Code:
         return Code(f"{args[0].at(ATOM)}^{args[1].at(ATOM)}")
     if name in ("transpose", "matrix_transpose"):
         return Code(f"{args[0].at(ATOM)}'")
-    if name in ("reshape", "expand_dims", "squeeze", "broadcast_to", "astype", "named"):
+    if name in ("reshape", "expand_dims", "squeeze", "broadcast_to", "astype", "named", "within"):
         return args[0]
     if name == "item":
         return Code(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import symgrad as sg
-from symgrad.options import is_number
+from symgrad.options import is_number, require_single
 
 __all__ = [
     "at_labels",
@@ -23,6 +23,7 @@ __all__ = [
     "require_shape",
     "spread",
     "text",
+    "two_classes",
 ]
 
 
@@ -33,6 +34,7 @@ def text(shape: tuple[Any, ...]) -> str:
 
 def expression(owner: str, name: str, value: Any) -> sg.Expr:
     """An argument that is an expression, an array or a number."""
+    require_single(owner, f"{name} to be one array", value, sg.Expr)
     try:
         return sg.as_expr(value)
     except sg.DTypeError as error:
@@ -107,6 +109,16 @@ def like(owner: str, name: str, value: Any, x: sg.Expr) -> sg.Expr:
     if other.ndim:
         require_shape(owner, name, other, x.shape)
     return cast(other, x.dtype)
+
+
+def two_classes(owner: str, name: str, labels: Any) -> Any:
+    """Labels of two classes: integers must be 0 and 1; an input of them is checked by the call.
+
+    Floating ones may be probabilities, and are not looked at.
+    """
+    require_classes(owner, name, labels, 2)
+    given = isinstance(labels, sg.Expr) and labels.dtype.kind in "iu"
+    return sg.within(labels, 2) if given else labels
 
 
 def cast(x: sg.Expr, dtype: Any) -> sg.Expr:

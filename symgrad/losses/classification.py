@@ -2,7 +2,8 @@
 
 Those of several classes have them along the last axis, (B, ..., C), and give one number per
 label, (B, ...). Those of two classes take one logit per label, and have its shape: several labels
-of an example, each true or false, are several numbers.
+of an example, each true or false, are several numbers. Integers given as labels are classes: those
+of an input are checked when it arrives, here to be 0 or 1.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from symgrad.losses.arguments import (
     require_classes,
     require_shape,
     text,
+    two_classes,
 )
 from symgrad.options import complement, is_number, real, whole
 
@@ -132,7 +134,7 @@ def sigmoid_cross_entropy(
     logits : Expr
         Of any shape: (B,), or (B, L) for L labels of each example.
     labels : array_like
-        Of the same shape: 0 and 1, booleans, or probabilities.
+        Of the same shape: 0 and 1, booleans, or floating: probabilities, which are not checked.
     pos_weight : array_like, optional
         A factor of the first term, which broadcasts to the shape of `logits`: (L,) for one per
         label. The ratio of negatives to positives balances the two.
@@ -159,7 +161,7 @@ def sigmoid_cross_entropy(
     owner = "sigmoid_cross_entropy"
     z = floating(owner, "logits", logits)
     smoothing = real(owner, "label_smoothing", label_smoothing, 0, 1, open_high=True)
-    y = like(owner, "labels", labels, z)
+    y = like(owner, "labels", two_classes(owner, "label", labels), z)
     if smoothing:
         y = complement(smoothing) * y + smoothing / 2
     if pos_weight is None:
@@ -179,7 +181,7 @@ def hinge(logits: Any, labels: Any) -> sg.Expr:
     logits : Expr
         Of any shape.
     labels : array_like
-        0 and 1, or booleans, of the same shape.
+        0 and 1, or booleans, of the same shape. Integers are checked; floating ones are not.
 
     Returns
     -------
@@ -188,7 +190,7 @@ def hinge(logits: Any, labels: Any) -> sg.Expr:
 
     Raises
     ------
-    ShapeError, DTypeError
+    ShapeError, DTypeError, DeclarationError
 
     Examples
     --------
@@ -208,7 +210,7 @@ def squared_hinge(logits: Any, labels: Any) -> sg.Expr:
     logits : Expr
         Of any shape.
     labels : array_like
-        0 and 1, or booleans, of the same shape.
+        0 and 1, or booleans, of the same shape. Integers are checked; floating ones are not.
 
     Returns
     -------
@@ -217,7 +219,7 @@ def squared_hinge(logits: Any, labels: Any) -> sg.Expr:
 
     Raises
     ------
-    ShapeError, DTypeError
+    ShapeError, DTypeError, DeclarationError
 
     Examples
     --------
@@ -332,7 +334,7 @@ def sigmoid_focal(
     logits : Expr
         Of any shape.
     labels : array_like
-        0 and 1, or booleans, of the same shape.
+        0 and 1, or booleans, of the same shape. Integers are checked; floating ones are not.
     gamma : float
         At least 0, which is cross-entropy.
     alpha : float, optional
@@ -356,7 +358,7 @@ def sigmoid_focal(
     """
     gamma = real("sigmoid_focal", "gamma", gamma, 0)
     z = floating("sigmoid_focal", "logits", logits)
-    y = like("sigmoid_focal", "labels", labels, z)
+    y = like("sigmoid_focal", "labels", two_classes("sigmoid_focal", "label", labels), z)
     if gamma:  # by the logarithm of 1 - p: a power of it may have no slope where it is 0
         signed = sg.name((2 * y - 1) * z, "signed")
         focal = sg.softplus(-signed) * sg.exp(-gamma * sg.softplus(signed))
@@ -409,5 +411,5 @@ def _factor(owner: str, name: str, value: Any, z: sg.Expr) -> Any:
 def _shortfall(owner: str, logits: Any, labels: Any) -> sg.Expr:
     """1 - s z."""
     z = floating(owner, "logits", logits)
-    y = like(owner, "labels", labels, z)
+    y = like(owner, "labels", two_classes(owner, "label", labels), z)
     return 1 - (2 * y - 1) * z

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import symgrad as sg
-from symgrad.losses.arguments import cast, expression, floating, like, require_shape
+from symgrad.losses.arguments import cast, expression, floating, like, require_shape, two_classes
 from symgrad.losses.classification import softmax_cross_entropy
 from symgrad.options import flag, real
 
@@ -23,7 +23,7 @@ def contrastive(a: Any, b: Any, same: Any, margin: float = 1.0) -> sg.Expr:
     a, b : Expr
         Embeddings, (B, D).
     same : array_like
-        (B,): 1 or true where a pair belongs together, 0 where not.
+        (B,): 1 or true where a pair belongs together, 0 where not. Integers are checked.
     margin : float
         Above 0.
 
@@ -46,7 +46,7 @@ def contrastive(a: Any, b: Any, same: Any, margin: float = 1.0) -> sg.Expr:
     """
     margin = real("contrastive", "margin", margin, 0, open_low=True)
     a, b = _embeddings("contrastive", ("a", "b"), a, b)
-    same = expression("contrastive", "same", same)
+    same = expression("contrastive", "same", two_classes("contrastive", "same", same))
     require_shape("contrastive", "same", same, a.shape[:1])
     same = like("contrastive", "same", same, a[:, 0])
     r = a - b

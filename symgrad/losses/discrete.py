@@ -14,6 +14,7 @@ from symgrad.losses.arguments import (
     of_examples,
     require_classes,
     spread,
+    two_classes,
 )
 
 __all__ = ["nll_bernoulli", "nll_categorical", "nll_negative_binomial", "nll_poisson"]
@@ -97,7 +98,7 @@ def nll_bernoulli(x: Any, logits: Any) -> sg.Expr:
     Parameters
     ----------
     x : array_like
-        0 and 1, booleans, or shares between, (B, ...), (B,) or ().
+        0 and 1, booleans, or floating: shares between, which are not checked; (B, ...), (B,) or ().
     logits : Expr or number
         z, of the probability of 1; broadcast to the shape of `x`.
 
@@ -108,7 +109,7 @@ def nll_bernoulli(x: Any, logits: Any) -> sg.Expr:
 
     Raises
     ------
-    ShapeError, DTypeError
+    ShapeError, DTypeError, DeclarationError
 
     See Also
     --------
@@ -121,6 +122,7 @@ def nll_bernoulli(x: Any, logits: Any) -> sg.Expr:
     >>> sg.function([x, z], sg.losses.nll_bernoulli(x, z))([[True, False]], [0.0, 0.0]).round(4)
     array([1.3863])
     """
+    x = two_classes("nll_bernoulli", "x", x)
     x, z = spread("nll_bernoulli", ("x", "logits"), x, (logits,))
     return of_examples(sg.softplus(z) - x * z, "sum")
 

@@ -28,7 +28,7 @@ from symgrad.model.bodies import refuse_escaped
 from symgrad.model.passes import Job, PassRow, run
 from symgrad.model.runtime import declared_at, explained, load
 from symgrad.ops.index import index_bounds
-from symgrad.ops.labels import Within
+from symgrad.ops.labels import Within, bounded
 from symgrad.ops.labels import label_bounds as bounds_of
 from symgrad.ops.leaf import INPUT, SLOT
 from symgrad.ops.random import draws
@@ -100,9 +100,7 @@ def label_bounds(graph: Graph, inputs: Sequence[Expr]) -> dict[Expr, Within]:
     known = set(inputs)
     found: dict[Expr, Within] = {}
     for node in graph.nodes():
-        if "index" not in node.attrs:
-            continue
-        for index, size in index_bounds(node):
+        for index, size in index_bounds(node) if "index" in node.attrs else bounded(node):
             for x, within in bounds_of(index, size):
                 if x.op is not INPUT or not within.inputs(x) <= known:
                     continue

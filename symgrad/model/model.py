@@ -212,6 +212,34 @@ class Model(Declared):
             if not fits:
                 raise ShapeError(f"{name}: expected shape {format_shape(leaf.shape)}; got {got}")
 
+    def check_labels(self, name: str, values: Any) -> None:
+        """Raise unless integers for an input lie within the bounds that every call checks.
+
+        Bounds that sizes or other inputs decide are left to the call.
+
+        Parameters
+        ----------
+        name : str
+            Of the input.
+        values : array_like
+
+        Raises
+        ------
+        CompileError
+        """
+        for leaf, (size, mark, lengths) in self._made.bounds.items():
+            if leaf.attrs["name"] == name and isinstance(size, int) and lengths is None:
+                given = np.asarray(values)
+                bad = (given < 0) | (given >= size)
+                bad = bad if mark is None else bad & (given != mark)
+                if bad.any():
+                    at = tuple(np.argwhere(bad)[0].tolist())
+                    allowed = f"0 <= {name} < {size}" + (f" or {mark}" if mark is not None else "")
+                    where = f"\n  {name} was declared at {leaf.location}" if leaf.location else ""
+                    raise CompileError(
+                        f"{name}: expected {allowed}; got {given[at]} at {at}{where}"
+                    )
+
     def save(self, path: str | os.PathLike[str], params: Params | None = None) -> pathlib.Path:
         """Write the source as a module that needs NumPy and nothing else.
 

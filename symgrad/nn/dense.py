@@ -8,7 +8,7 @@ from typing import Any
 import symgrad as sg
 from symgrad.init import glorot_uniform
 from symgrad.nn.dropout import dropout as drop
-from symgrad.nn.layer import Activation, activated, biased, floating, named
+from symgrad.nn.layer import Activation, activated, array, biased, floating, named
 from symgrad.options import real, whole
 
 __all__ = ["dense", "flatten", "mlp"]
@@ -160,7 +160,7 @@ def flatten(x: Any) -> sg.Expr:
     >>> sg.nn.flatten(sg.input("x", ("B", 5, "T", 3))).shape
     (Dim('B'), Dim('15*T'))
     """
-    x = sg.as_expr(x)
+    x = array("flatten", x)
     if not x.ndim:
         raise sg.ShapeError("flatten: expected an array with a batch axis; got shape ()")
     features: Any = 1

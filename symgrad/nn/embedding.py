@@ -6,7 +6,7 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.init import normal
-from symgrad.nn.layer import named
+from symgrad.nn.layer import array, named
 from symgrad.options import whole
 
 __all__ = ["embedding"]
@@ -65,7 +65,7 @@ def embedding(
     >>> sg.nn.embedding(ids, 1000, 64).shape
     (Dim('B'), Dim('T'), 64)
     """
-    ids = sg.as_expr(ids)
+    ids = array("embedding", ids)
     if ids.dtype.kind not in "iu":
         raise sg.DTypeError(f"embedding: expected integers as ids; got {ids.dtype}")
     size = whole("embedding", "size", size)

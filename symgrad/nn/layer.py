@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import symgrad as sg
-from symgrad.options import flag
+from symgrad.options import flag, require_single
 
 __all__ = [
     "Activation",
     "activated",
+    "array",
     "biased",
     "floating",
     "named",
@@ -28,9 +29,15 @@ def named(name: str | None) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if name is None else sg.scope(name)
 
 
+def array(layer: str, x: Any) -> sg.Expr:
+    """One array: an expression, numbers; no tuple of expressions, as a recurrent layer gives."""
+    require_single(layer, "an array", x, sg.Expr)
+    return sg.as_expr(x)
+
+
 def floating(layer: str, x: Any, least: int = 1) -> sg.Expr:
     """The input of a layer: a floating array of so many axes or more."""
-    x = sg.as_expr(x)
+    x = array(layer, x)
     if x.dtype.kind != "f":
         raise sg.DTypeError(f"{layer}: expected a floating array; got {x.dtype}")
     if x.ndim < least:
@@ -73,4 +80,4 @@ def activated(layer: str, y: sg.Expr, activation: Activation) -> sg.Expr:
             f"{layer}: expected a function such as sg.relu as the activation; "
             f"got {activation!r}{hint}"
         )
-    return sg.as_expr(activation(y))
+    return array(layer, activation(y))

@@ -9,7 +9,7 @@ import symgrad as sg
 from symgrad.init import glorot_uniform
 from symgrad.nn.convolution import conv1d, conv2d
 from symgrad.nn.dense import dense
-from symgrad.nn.layer import Activation, activated, floating, named, shown
+from symgrad.nn.layer import Activation, activated, array, floating, named, shown
 
 __all__ = ["residual"]
 
@@ -71,7 +71,7 @@ def residual(
     if not callable(fn):
         raise sg.DeclarationError(f"residual: expected a function as the branch; got {fn!r}")
     with named(name):
-        branch = sg.as_expr(fn(x))
+        branch = array("residual", fn(x))
         strides = any([s != 1 for s in (stride if isinstance(stride, (tuple, list)) else [stride])])
         if branch.ndim != x.ndim:
             raise sg.ShapeError(

@@ -15,6 +15,7 @@ FAMILIES = (
     "creation",
     "linspace",
     "index",
+    "labels",
     "scatter",
     "join",
     "extend",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from symgrad.ir.node import LITERAL, Expr
-from symgrad.ir.size import Size
+from symgrad.errors import DeclarationError, DTypeError
+from symgrad.ir.aval import Aval
+from symgrad.ir.node import LITERAL, Expr, as_expr, make
+from symgrad.ir.op import OPS, Example, Op, function, register
+from symgrad.ir.size import Size, as_size
 
-__all__ = ["Within", "label_bounds"]
+__all__ = ["Within", "bounded", "label_bounds", "within"]
 
 #: ops whose result holds every integer that they are given, and no other
 _REARRANGING = frozenset(
@@ -86,3 +89,78 @@ def _of_rows(column: Expr) -> Expr | None:
     if not inserts or column.shape[1:] != (1,) or column.shape[:1] != column.args[0].shape:
         return None
     return _uncast(column.args[0])
+
+
+# ---------------------------------------------------------------- bounds of what is no index
+
+
+@register
+class Bounded(Op):
+    """Integers that are said to lie in 0 <= i < size, as those of an index must."""
+
+    name = "within"
+    elementwise = True
+    examples = (Example(lambda i: within(i, 4), lambda i: i, ((2, 3),), ((0.0, 3.0),), ("int64",)),)
+
+    def aval(self, x: Aval, size: Size) -> Aval:
+        if x.dtype.kind not in "iu":
+            raise DTypeError(f"within: expected integers; got {x.dtype}")
+        return x
+
+    def batch(self, node: Expr, args: tuple[Expr, ...], batched: tuple[bool, ...]) -> Expr:
+        return make(self, args, node.attrs)
+
+    def lower(self, node: Expr) -> Expr:
+        return node.args[0]
+
+    def latex(self, node: Expr, *args: str) -> str:
+        return args[0]
+
+    def flops(self, node: Expr) -> int:
+        return 0
+
+
+def bounded(node: Expr) -> list[tuple[Expr, Size]]:
+    """What a node of ``within`` says of its argument."""
+    return [(node.args[0], node.attrs["size"])] if node.op.name == "within" else []
+
+
+@function
+def within(x: Any, size: Any) -> Expr:
+    """The integers of `x`, which must satisfy ``0 <= x < size``.
+
+    An input among them is checked when the compiled function is called, as one that is used as an
+    index is; so are inputs that were reshaped, stacked and the like. What is computed is not.
+
+    Parameters
+    ----------
+    x : Expr, array or integer
+    size : int or Dim
+
+    Raises
+    ------
+    DTypeError
+        If they are no integers.
+    DeclarationError
+        If numbers are given that are outside.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> y = sg.input("y", ("B",), dtype="int64")
+    >>> f = sg.function([y], 2 * sg.within(y, 2) - 1)
+    >>> f([0, 1, 1])
+    array([-1,  1,  1])
+    >>> f([0, 1, -1])
+    Traceback (most recent call last):
+        ...
+    symgrad.errors.CompileError: y: expected 0 <= y < 2; got -1 at (2,)...
+    """
+    x, size = as_expr(x), as_size(size)
+    made = make(OPS["within"], (x,), {"size": size})
+    if x.op is LITERAL and isinstance(size, int):
+        values = x.attrs["value"].array
+        bad = values[(values < 0) | (values >= size)]
+        if bad.size:
+            raise DeclarationError(f"within: expected 0 <= x < {size}; got {int(bad[0])}")
+    return made

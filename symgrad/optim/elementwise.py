@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import symgrad as sg
 from symgrad import DeclarationError, Expr
 from symgrad.model.optimizing import Optimizer, Slot, Updates
+from symgrad.optim.advice import require_known
 from symgrad.optim.plateau import ReduceOnPlateau
 from symgrad.optim.schedules import is_schedule
 from symgrad.options import complement, flag, is_number, real
@@ -75,6 +77,10 @@ class Elementwise:
 
     lr: Rate
 
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        require_known(cls, options)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         owner, lr = type(self).__name__, self.lr
         if isinstance(lr, Expr):
@@ -131,10 +137,24 @@ class Elementwise:
         declared = any(value is leaf for leaf in sg.leaves(value).values())
         return value if declared else sg.name(value, "lr")
 
+    def _memory(self) -> Mapping[str, float]:
+        """What `memory` says, which a rule of the user's may have got wrong."""
+        owner = (
+            f"{type(self).__name__}: expected memory(self) to give a dict of kind -> first value"
+        )
+        try:
+            inspect.signature(self.memory).bind()
+        except TypeError as error:
+            raise DeclarationError(f"{owner}, alike for each parameter; {error}") from None
+        found = self.memory()
+        if not isinstance(found, Mapping):
+            raise DeclarationError(f"{owner}; got {found!r}")
+        return found
+
     def slots(self, params: Exprs, /) -> dict[str, Slot]:
         found = {
             f"{kind}.{name}": Slot(first, like=param)
-            for kind, first in self.memory().items()
+            for kind, first in self._memory().items()
             for name, param in params.items()
         }
         return found | (self.lr.slots() if isinstance(self.lr, ReduceOnPlateau) else {})

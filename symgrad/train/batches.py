@@ -193,6 +193,8 @@ class ArrayBatches:
                     f"{sorted(inputs)}"
                 )
             _fits(f"{what}[{name!r}]", array, inputs[name])
+            if not isinstance(array, np.memmap):  # one that is mapped is looked at as it is read
+                model.check_labels(name, array)
         self._cut = per_example(arrays, inputs)
         if not self._cut and batch_size is not None:
             _refuse_unclear(arrays, inputs, what)

@@ -34,7 +34,7 @@ EXEMPT = {
         "a leaf: its value is given",
     ),
     **dict.fromkeys(
-        ["stop_gradient", "straight_through", "csr",
+        ["stop_gradient", "straight_through", "within", "csr",
          "copy", "transpose", "reshape", "broadcast_to", "expand_dims", "squeeze",
          "getitem", "scatter_set", "concatenate", "stack", "repeat", "tile", "pad", "where",
          "max", "min"],

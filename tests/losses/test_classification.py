@@ -335,6 +335,28 @@ def test_labels_of_an_array_are_checked_when_declared(loss: Any, bad: int) -> No
         loss(sg.input("z", ("B", 5)), [2, bad, 0, 1])
 
 
+OF_TWO = {
+    **{name: getattr(L, name) for name in sorted(TWO)},
+    "contrastive": lambda z, y: L.contrastive(z[:, None], 2 * z[:, None], y),
+    "nll_bernoulli": lambda z, y: L.nll_bernoulli(y, z),
+}
+
+
+@pytest.mark.parametrize("bad", [-1, 2])
+@pytest.mark.parametrize("name", OF_TWO)
+def test_integer_labels_of_two_classes_are_0_and_1(name: str, bad: int) -> None:
+    z, y = sg.input("z", ("B",)), sg.input("y", ("B",), dtype="int64")
+    f = sg.function([z, y], OF_TWO[name](z, y))
+    values = np.array([0.5, -1.0])
+    numbers = sg.input("numbers", ("B",))
+    truth = sg.function([z, numbers], OF_TWO[name](z, numbers))(values, [0.0, 1.0])
+    np.testing.assert_array_equal(f(values, [0, 1]), truth)
+    with pytest.raises(sg.CompileError, match=rf"expected 0 <= y < 2; got {bad} at \(1,\)"):
+        f(values, [0, bad])
+    with pytest.raises(sg.DeclarationError, match=rf"{name}: expected 0 <= \w+ < 2; got {bad}"):
+        OF_TWO[name](z, np.array([0, bad]))
+
+
 def test_a_label_to_ignore_must_be_one_that_labels_can_have() -> None:
     y = sg.input("y", ("B",), dtype="uint8")
     with pytest.raises(sg.DeclarationError, match="a value of the labels, uint8; got -1"):

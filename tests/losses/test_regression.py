@@ -144,3 +144,17 @@ def test_the_mean_of_a_batch_is_one_factor_of_the_gradient() -> None:
         body = source[source.rindex("def ") :]
         assert "broadcast_to" not in body
         assert "[None]" not in body
+
+
+def test_a_tuple_of_expressions_is_no_prediction() -> None:
+    x, t = sg.input("x", ("B", 5, 2)), sg.input("t", ("B", 5, 2))
+    for y in (sg.nn.lstm(x, 2), [x, x]):
+        with pytest.raises(
+            sg.DTypeError, match=r"mse: expected y to be one array; got a .* of 2: "
+        ):
+            L.mse(y, t)
+    with pytest.raises(sg.DTypeError, match="mse: expected t to be one array; got a tuple of 2"):
+        L.mse(x, (t, t))
+    with pytest.raises(sg.DTypeError, match="mean: expected values to be one array"):
+        L.mean([L.mse(x, t), L.mse(t, x)])
+    assert L.mse(x[:, 0, 0], [1.0, 2.0]).ndim == 1

@@ -749,3 +749,11 @@ def test_labels_are_checked_where_a_parameter_decides_how_many_there_are() -> No
     for wrong in (3, -1):
         with pytest.raises(sg.CompileError, match=f"0 <= ids < 3; got {wrong}"):
             model.value_and_grad(params, ids=[wrong])
+
+
+def test_check_labels_asks_what_a_call_asks() -> None:
+    model = classifier()
+    model.check_labels("y", [0, 2])
+    model.check_labels("x", [[-1.0, 9.0]])
+    with pytest.raises(sg.CompileError, match=r"y: expected 0 <= y < 3; got 3 at \(1,\)"):
+        model.check_labels("y", [0, 3])

@@ -147,6 +147,14 @@ def test_flatten() -> None:
         nn.flatten(sg.input("z", ()))
 
 
+def test_a_list_of_numbers_is_an_array() -> None:
+    y = nn.dense([[1.0, 2.0], (3.0, 4.0)], 1, init=1.0)
+    np.testing.assert_array_equal(
+        sg.compile(y.sum(), outputs=y).predict({"W": np.ones((2, 1)), "b": np.zeros(1)}),
+        [[3.0], [7.0]],
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -159,6 +167,16 @@ def test_flatten() -> None:
         (lambda x: nn.dense(x, 3, init=[[1.0]]), sg.ShapeError, r"init of 'W'.*\(4, 3\)"),
         (lambda x: nn.dense(x, 3, name="a.b"), sg.DeclarationError, "without dots; got 'a.b'"),
         (lambda x: nn.dense(x.astype("int64"), 3), sg.DTypeError, "floating array; got int64"),
+        (
+            lambda x: nn.dense(nn.lstm(x[None], 2), 3),
+            sg.DTypeError,
+            r"dense: expected an array; got a tuple of 2: a recurrent layer gives \(outputs, ",
+        ),
+        (lambda x: nn.dense([x, x], 3), sg.DTypeError, "got a list of 2: .* sg.stack makes one"),
+        (lambda x: nn.dense(x, 3, lambda h: (h, h)), sg.DTypeError, "dense: .* got a tuple of 2"),
+        (lambda x: nn.flatten([(x,)]), sg.DTypeError, "flatten: .* got a list of 1"),
+        (lambda x: nn.embedding((x, x), 3, 2), sg.DTypeError, "embedding: .* got a tuple of 2"),
+        (lambda x: nn.residual(x, lambda h: (h, h)), sg.DTypeError, "residual: .* got a tuple of"),
         (lambda x: nn.dense(x.sum(), 3), sg.ShapeError, r"at least 1 axis; got shape \(\)"),
         (lambda x: nn.mlp(x, []), sg.DeclarationError, r"width of each layer; got \[\]"),
         (lambda x: nn.mlp(x, 3), sg.DeclarationError, "width of each layer; got 3"),

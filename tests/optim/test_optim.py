@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +246,50 @@ def test_a_run_may_be_continued(name: str) -> None:
 def test_bad_arguments(make: Callable[[], object], message: str) -> None:
     with pytest.raises(sg.DeclarationError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (optim.SGD, {"weight_decay": 0.1}, r"SGD has no .*'weight_decay': .*\.decay\(SGD\(\.\.\."),
+        (optim.Adam, {"weight_decay": 0.1}, "around Adam is AdamW; or .*chain.*l2"),
+        (optim.Adam, {"betas": (0.9, 0.99)}, "Adam has no option 'betas': pass beta1=..., beta2"),
+        (optim.NAdam, {"learning_rate": 0.1}, "NAdam has no option 'learning_rate': .* lr"),
+        (optim.RMSprop, {"alpha": 0.9}, "'alpha': .* called decay"),
+        (optim.SGD, {"lr": 0.1, "clipvalue": 1.0}, r"clip_by_value\(...\), SGD\(...\)\)$"),
+    ],
+)
+def test_options_of_other_libraries_get_advice(
+    kind: Callable[..., object], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(sg.DeclarationError, match=message):
+        kind(**options)
+
+
+def test_an_option_of_ones_own_may_have_any_name() -> None:
+    @dataclass(frozen=True)
+    class Decayed(optim.SGD):
+        weight_decay: float = 0.0
+
+    assert Decayed(0.1, weight_decay=0.5).weight_decay == 0.5
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        optim.SGD(0.1, colour=1)  # type: ignore[call-arg]
+    assert pickle.loads(pickle.dumps(optim.Adam(0.1))) == optim.Adam(0.1)
+
+
+def test_a_memory_that_is_none_is_refused() -> None:
+    class Wrong(optim.SGD):
+        def memory(self, param: Any) -> Any:  # type: ignore[override]
+            return {"v": 0.0}
+
+    class Names(optim.SGD):
+        def memory(self) -> Any:
+            return ["v"]
+
+    w = sg.param("w", ())
+    for rule, got in ((Wrong, "missing a required argument: 'param'"), (Names, r"got \['v'\]")):
+        with pytest.raises(sg.DeclarationError, match=rf"{rule.__name__}: expected memory.*{got}"):
+            sg.compile(w * w, optimizer=rule(0.1))
 
 
 def test_without_an_optimizer_there_is_no_step() -> None:

@@ -257,8 +257,13 @@ def test_data_that_does_not_fit() -> None:
     refused(sg.CompileError, "the input 'y' is missing", {"x": data["x"]})
     refused(
         sg.CompileError,
-        r"y: expected 0 <= y < 3; got 7 at .*\n.*\n  in batch 1 of epoch 1",
+        r"y: expected 0 <= y < 3; got 7 at \(0,\)\n  y was declared at .*models.py:\d+$",
         data | {"y": np.full(96, 7)},
+    )
+    refused(  # a stream is looked at as it comes
+        sg.CompileError,
+        r"y: expected 0 <= y < 3; got 7 at .*\n.*\n  in batch 1 of epoch 1",
+        [data | {"y": np.full(96, 7)}],
     )
     broken = data["x"].copy()
     broken[70, 1] = np.nan
@@ -420,3 +425,29 @@ def test_options_of_early_stopping() -> None:
         (name,) = bad
         with pytest.raises(sg.DeclarationError, match=f"^EarlyStopping: expected {name}"):
             train.EarlyStopping(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "sigmoid_cross_entropy"])
+def test_labels_are_checked_before_anything_is_trained(loss: str) -> None:
+    x, y = sg.input("x", ("B", 3)), sg.input("y", ("B",), dtype="int64")
+    z = sg.nn.dense(x, 2, name="out")
+    values = getattr(sg.losses, loss)(z if loss[:2] == "so" else z[:, 0], y)
+    model = sg.compile(sg.losses.mean(values), optimizer=sg.optim.SGD(0.1))
+    params = model.init()
+    before = {name: value.copy() for name, value in params.items()}
+    labels = np.zeros(100, int)
+    labels[97] = -1
+    with pytest.raises(sg.CompileError, match=r"y: expected 0 <= y < 2; got -1 at \(97,\)"):
+        sg.train.fit(model, {"x": np.ones((100, 3)), "y": labels}, epochs=1, params=params)
+    assert all((params[name] == before[name]).all() for name in params)
+
+
+def test_a_label_to_ignore_is_none_of_the_classes() -> None:
+    x, y = sg.input("x", ("B", 3)), sg.input("y", ("B",), dtype="int64")
+    values = sg.losses.softmax_cross_entropy(sg.nn.dense(x, 2), y, ignore=-1)
+    model = sg.compile(sg.losses.mean(values), optimizer=sg.optim.SGD(0.1))
+    data = {"x": np.ones((3, 3)), "y": np.array([0, -1, 1])}
+    sg.train.fit(model, data, epochs=1, progress=False)
+    data["y"][1] = -2
+    with pytest.raises(sg.CompileError, match="expected 0 <= y < 2 or -1; got -2"):
+        sg.train.fit(model, data, epochs=1)
