@@ -31,9 +31,10 @@ __all__ = [
 
 #: a signal this much smaller (or larger) in one layer than in another is vanishing (exploding)
 DEPTH_RATIO = 1e3
-#: a gradient larger than all before, and this much larger than the median of those just before
-#: it, is an explosion; over a whole run a gradient may fall by any factor, or grow step by step
-SPIKE, NEAR = 100.0, 5
+#: a gradient this much larger than the median of those just before it, and than all before it, is
+#: an explosion; over a whole run it falls by any factor or grows step by step, and near the end a
+#: batch with a hard example stands out
+SPIKE, NEAR, LEAP = 100.0, 20, 10.0
 #: inputs this much larger (or smaller) than 1 have not been scaled
 UNSCALED = 1e3
 #: a layer in which more than this part of the units is dead, or of the outputs is saturated
@@ -185,7 +186,7 @@ def exploding_at_a_step(flow: GradientFlow) -> Finding | None:
     for i, value in enumerate(whole):
         usual = median(whole[max(0, i - NEAR) : i]) if i >= SOME else 0.0
         times = _size(value) / usual if usual else 0.0
-        if _size(value) > largest and times > max(SPIKE, worst):
+        if _size(value) > LEAP * largest and times > max(SPIKE, worst):
             worst, when = times, i
         largest = max(largest, _size(value))
     if not worst:
