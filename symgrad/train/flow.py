@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,57 +18,13 @@ import symgrad as sg
 from symgrad import CompileError
 from symgrad.options import whole
 from symgrad.train.callbacks import Callback, Run
+from symgrad.train.layers import Layer, ends_of, kept_by_dropout, layers_of
 
 __all__ = ["GradientFlow", "Layer", "gradient_flow"]
 
 #: an output of tanh or of a sigmoid is saturated where the slope is below that at this value
 TANH_LIMIT = 0.99
 SIGMOID_LIMIT = 0.995  # = (1 + TANH_LIMIT) / 2
-
-
-@dataclass
-class Layer:
-    """The measurements of one layer: a list for each quantity, a value for each recorded step.
-
-    Attributes
-    ----------
-    name : str
-        The scope of its parameters, or the name of a parameter outside of any scope.
-    parameters : list of str
-        Those that are measured: its matrices, or all if there are none.
-    gathered : bool
-        Whether rows of it are looked up, as those of an embedding: most have no gradient.
-    trained : bool
-        Whether the steps change it.
-    activation : str or None
-        The function at its end, if that is one that dies or saturates.
-    output : list of float
-        Root mean square of its outputs.
-    weight, gradient, change : list of float
-        Euclidean norms of its weights, of their gradient and of what a step adds to them.
-    dead : list of float
-        Part of its units that are 0 for each example of the batch.
-    saturated : list of float
-        Part of its outputs where the activation is flat.
-    """
-
-    name: str
-    parameters: list[str]
-    gathered: bool = False
-    trained: bool = True
-    activation: str | None = None
-    output: list[float] = field(default_factory=list)
-    weight: list[float] = field(default_factory=list)
-    gradient: list[float] = field(default_factory=list)
-    change: list[float] = field(default_factory=list)
-    dead: list[float] = field(default_factory=list)
-    saturated: list[float] = field(default_factory=list)
-
-    @property
-    def rates(self) -> list[float]:
-        """What each step adds to the weights, relative to them."""
-        pairs = zip(self.change, self.weight, strict=True)
-        return [c / w if w else math.inf if c else 0.0 for c, w in pairs]
 
 
 QUANTITIES = ("output", "weight", "gradient", "change", "dead", "saturated")
@@ -118,6 +73,8 @@ class GradientFlow(Callback):
         The steps that were recorded, from 1.
     loss : list of float
         Of each recorded step.
+    kept : list of float
+        The part of its inputs that each dropout keeps.
     """
 
     def __init__(self, every: int = 1) -> None:
@@ -127,6 +84,7 @@ class GradientFlow(Callback):
     def reset(self) -> None:
         """Forget the record of an earlier run."""
         self.layers: list[Layer] = []
+        self.kept: list[float] = []
         self.steps: list[int] = []
         self.loss: list[float] = []
 
@@ -144,9 +102,9 @@ class GradientFlow(Callback):
     def watch(self, model: sg.Model) -> Callable[[Any], dict[str, Any]]:
         """The sums that each recorded step returns."""
         nodes = sg.subexpressions(model.loss)
-        layers = _layers(model, nodes)
-        self.layers = layers
-        ends = _ends(nodes, layers)
+        layers = layers_of(model, nodes)
+        self.layers, self.kept = layers, kept_by_dropout(nodes)
+        ends = ends_of(nodes, layers)
 
         def sums(known: Any) -> dict[str, Any]:
             found: dict[str, Any] = {}
@@ -309,67 +267,3 @@ def _flat(node: sg.Expr, kind: str) -> Any:
     if kind == "tanh":
         return abs(node) > TANH_LIMIT
     return abs(node - 0.5) > SIGMOID_LIMIT - 0.5
-
-
-def _layers(model: sg.Model, nodes: list[sg.Expr]) -> list[Layer]:
-    """The parameters by scope, in the order of the forward pass."""
-    gathered = {
-        str(node.args[0].attrs["name"])
-        for node in nodes
-        if node.op.name in ("gather", "take", "getitem") and node.args[0].op.name == "param"
-    }
-    groups: dict[str, list[str]] = {}
-    for name in model.params:
-        groups.setdefault(name.rpartition(".")[0] or name, []).append(name)
-    found = []
-    for layer, names in groups.items():
-        matrices = [name for name in names if model.params[name].ndim > 1]
-        measured = matrices or names
-        looked_up = any(name in gathered for name in measured)
-        trained = any(name in model.trained for name in measured)
-        found.append(Layer(layer, measured, looked_up, trained))
-    return found
-
-
-#: activations that die or saturate, by the name of their op
-_KINDS = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
-
-
-def _ends(nodes: list[sg.Expr], layers: list[Layer]) -> dict[str, tuple[sg.Expr, str | None]]:
-    """The output of each layer: its activation if it has one, else what was declared in it last.
-
-    An activation that was declared outside of any scope belongs to the layer that it follows.
-    """
-    owner: dict[sg.Expr, str | None] = {}
-    named = {layer.name: layer for layer in layers}
-    found: dict[str, tuple[sg.Expr, str | None]] = {}
-    for node in nodes:
-        if node.op.name == "param":
-            name = str(node.attrs["name"])
-            owner[node] = name.rpartition(".")[0] or name
-            continue
-        below = [owner.get(arg) for arg in node.args]
-        last = next((o for o in reversed(below) if o is not None), None)
-        if node.scope in named:
-            last = node.scope
-        owner[node] = last
-        if last is None or node.ndim < 2 or node.dtype.kind != "f":
-            continue
-        kind = _kind(node)
-        inside = node.scope == last or (not node.scope and "." not in last)
-        if kind is not None and (inside or found.get(last, (None, None))[1] is None):
-            found[last] = (node, kind)
-        elif inside and found.get(last, (None, None))[1] is None:
-            found[last] = (node, None)
-    for name, (_, kind) in found.items():
-        named[name].activation = kind
-    return found
-
-
-def _kind(node: sg.Expr) -> str | None:
-    if node.op.name == "maximum":  # of 0: a relu, as NumPy spells it
-        for arg in node.args:
-            value = arg.attrs.get("value") if arg.op.name == "literal" else None
-            if value is not None and not value.array.any():
-                return "relu"
-    return _KINDS.get(node.op.name)
