@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import symgrad as sg
-from symgrad.cli.datasets import Files, dataset, validation
+from symgrad.cli.datasets import Dataset, Files, dataset, validation
 from symgrad.cli.errors import CommandError
 from symgrad.cli.record import FILES, Folder, again, record_of
 from symgrad.cli.target import found_in, located
@@ -68,7 +68,10 @@ def run(options: argparse.Namespace) -> int:
         "sizes": dict(options.size),
     }
     if options.dry_run:
-        fit(model, data.value, epochs=0, progress=False, **arguments)
+        if held is not None:
+            arguments["validation"] = _at_hand(held)
+        hooks = [] if best is None else [best]
+        fit(model, _at_hand(data), epochs=0, progress=False, callbacks=hooks, **arguments)
         print("model and data fit; nothing is trained or written (--dry-run)")
         return 0
     epochs = Epochs(options.epochs, begin)
@@ -101,6 +104,13 @@ def run(options: argparse.Namespace) -> int:
     sg.save_arrays(folder["params.npz"], result.params)
     _finished(folder, result, best)
     return 0
+
+
+def _at_hand(data: Dataset) -> Any:
+    """Data as they are checked before a run: of batches that are made, the first."""
+    if not callable(data.value):
+        return data.value
+    return next(iter(data.value(0)), [])
 
 
 def _model(found: Any, options: argparse.Namespace, name: str) -> sg.Model:

@@ -127,9 +127,7 @@ def test_a_run_prints_the_layers_an_epoch_a_line_and_where_things_are(
     table, epochs, files = ran.out.rstrip().rsplit("\n\n", 2)
     assert table.startswith("layer    output      parameters  FLOPs forward\n")
     assert f"{table}\n" == (folder / "run/summary.txt").read_text()
-    pattern = (
-        r"epoch \d/3  loss [\d.]+  validation_loss [\d.]+  validation_accuracy [\d.]+"
-    )
+    pattern = r"epoch \d/3  loss [\d.]+  validation_loss [\d.]+  validation_accuracy [\d.]+"
     assert [bool(re.fullmatch(pattern, line)) for line in epochs.splitlines()] == [True] * 3
     told = [line.split()[0] for line in files.splitlines()]
     assert all((folder / path).is_file() for path in told)
@@ -334,6 +332,29 @@ def test_a_dry_run_writes_nothing(train: Train, folder: Path) -> None:
     assert ran.out.rstrip().endswith("nothing is trained or written (--dry-run)")
     assert not (folder / "run").exists()
     assert train("--dry-run", data=("x=x.npy", "q=t.npy")).status == 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.ones((6, 3))}, "['x']: expected shape (B, 4) = (6, 4); got (6, 3)"),
+        ({"t": np.arange(6)}, "['t']: expected 0 <= t < 3; got 3 at (3,)"),
+        ({"t": None}, "the input 't' is missing"),
+    ],
+)
+def test_a_dry_run_checks_what_a_run_checks(
+    train: Train, folder: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    data = {"x": np.ones((6, 4)), "t": np.zeros(6, int)} | arrays
+    np.savez("bad.npz", **{name: array for name, array in data.items() if array is not None})
+    text = f"\n\ndef bad(epoch):\n    yield dict(np.load({str(folder / 'bad.npz')!r}))\n"
+    with (folder / "net.py").open("a") as file:
+        file.write(text)
+    for source in ("bad.npz", ":bad"):
+        for options, where in (((), "data"), (("--validation", source), "validation")):
+            ran = train("--dry-run", *options, data=("data.npz" if options else source,))
+            assert (ran.status, "model and data fit" in ran.out) == (2, False)
+            assert where in ran.err and message in ran.err
 
 
 # ---------------------------------------------------------------- going on
