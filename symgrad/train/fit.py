@@ -14,7 +14,8 @@ from symgrad import CompileError, DeclarationError, DTypeError, ShapeError
 from symgrad.options import flag, real, whole
 from symgrad.train.batches import ArrayBatches, Batches, batches_of, held_out
 from symgrad.train.callbacks import Callback, Run, hooks_of, require_columns
-from symgrad.train.checkpoint import Checkpoint, forget_partial, place_of
+from symgrad.train.checkpoint import place_of
+from symgrad.train.claim import require_new
 from symgrad.train.history import History
 from symgrad.train.interruption import deferred
 from symgrad.train.loop import Loop
@@ -100,7 +101,8 @@ def fit(
     callbacks : sequence of Callback, or of functions of the run
         Functions are called after each epoch.
     checkpoint : path ending in ``.npz``, optional
-        Written after each epoch, when Ctrl-C is pressed, and at the end.
+        Written after each epoch, when Ctrl-C is pressed, and at the end; by one run at a time, and
+        never over what another run has left there.
     checkpoint_every : int, optional
         Written after each so many steps too.
     resume : bool
@@ -135,7 +137,8 @@ def fit(
     NonFiniteError
         With ``nonfinite="raise"``; the parameters are those before the step.
     CheckpointError
-        If the checkpoint is torn, of another model or of other settings.
+        If the checkpoint is torn, of another model or of other settings; if another run writes
+        it; if there is one, and ``resume=True`` is not given.
 
     Examples
     --------
@@ -166,6 +169,8 @@ def fit(
     hooks = hooks_of(callbacks)
     require_columns(hooks, _columns(measured, validation is not None), plateau)
     path = None if checkpoint is None else place_of(checkpoint)
+    if path is not None and not resume:
+        require_new(path)
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "nan": nan}
     rows = others = None
     if isinstance(validation, (float, np.floating)):
@@ -202,10 +207,7 @@ def fit(
     loop = Loop(run, training, hooks, settings, nonfinite == "skip", nan == "allow")
     loop.judge(judged, measured, validation is not None, plateau)
     if path is not None:
-        loop.keep(path, checkpoint_every)
-        forget_partial(path)
-        if resume and path.exists():
-            loop.restore(Checkpoint.load(path))
+        loop.keep(path, checkpoint_every, resume)
     with deferred() as interruption, Progress(progress, epochs, training.count) as bar:
         loop.go(epochs, interruption, bar)
     return Result(run.params, run.opt_state, run.history, run.stopped)

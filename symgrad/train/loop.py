@@ -14,6 +14,7 @@ from symgrad import CheckpointError
 from symgrad.train.batches import Batch, Batches, per_example
 from symgrad.train.callbacks import Callback, Run
 from symgrad.train.checkpoint import Checkpoint, require_folder
+from symgrad.train.claim import claimed
 from symgrad.train.interruption import Interruption
 from symgrad.train.journal import Journal, Sums
 from symgrad.train.measuring import Metric, averages
@@ -61,6 +62,7 @@ class Loop:
         self._seconds = 0.0  # that it has taken
         self._path: Path | None = None
         self._every: int | None = None
+        self._resumes = False
         self.judge(None, {}, False, None)
 
     def judge(
@@ -73,9 +75,14 @@ class Loop:
         """Set what is measured after each epoch, and whether on data that are held out."""
         self._judged, self._metrics, self._held, self._plateau = data, metrics, held, plateau
 
-    def keep(self, path: Path, every: int | None) -> None:
-        """Set where checkpoints are written, and after how many steps besides each epoch."""
-        self._path, self._every = path, every
+    def keep(self, path: Path, every: int | None, resumes: bool) -> None:
+        """Set where checkpoints are written, and after how many steps besides each epoch.
+
+        What is there already is gone on with, or is in the way.
+        """
+        self._path, self._every, self._resumes = path, every, resumes
+        if resumes and path.exists():
+            self.restore(Checkpoint.load(path))
 
     def generator(self, step: int) -> np.random.Generator | None:
         """The generator of a step's draws: of seed and step alone, so there is nothing to keep."""
@@ -88,8 +95,15 @@ class Loop:
         run = self.run
         for hook in self.hooks:
             hook.on_begin(run)
-        if self._path is not None:
-            require_folder(self._path)  # one of the hooks may have made it
+        if self._path is None:
+            self._go(epochs, interruption, bar)
+            return
+        require_folder(self._path)  # one of the hooks may have made it
+        with claimed(self._path, new=not self._resumes):
+            self._go(epochs, interruption, bar)
+
+    def _go(self, epochs: int, interruption: Interruption, bar: Progress) -> None:
+        run = self.run
         self._journal.settle()
         while self._epochs < epochs and run.stopped is None:
             run.epoch = self._epochs + 1

@@ -223,6 +223,49 @@ def test_another_run_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_checkpoint_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    train.fit(classifier(), blobs(), epochs=1, checkpoint=path)
+    before = path.read_bytes()
+    for epochs in (0, 2):
+        with pytest.raises(sg.CheckpointError, match=r"resume=True goes on .* delete it"):
+            train.fit(classifier(), blobs(), epochs=epochs, checkpoint=path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_runs_do_not_write_one_checkpoint(tmp_path: Path, resume: bool) -> None:
+    path = tmp_path / "run.npz"
+    told: list[str] = []
+
+    def another(run: train.Run) -> None:
+        if run.epoch == 1:
+            with pytest.raises(sg.CheckpointError) as caught:
+                train.fit(classifier(), blobs(), epochs=1, checkpoint=path, resume=resume)
+            told.append(str(caught.value))
+
+    first = train.fit(classifier(), blobs(), epochs=3, checkpoint=path, callbacks=[another])
+    assert told == [
+        f"checkpoint: another run writes {path}: wait for its end, or give another name"
+    ]
+    assert same(train.Checkpoint.load(path).params, first.params)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    with started(path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(sg.CheckpointError, match="another run writes"):
+            whole_run(path, resume=True)
+        process.kill()
+        process.communicate()
+    assert same(whole_run(path, resume=True).params, whole_run().params)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_without_a_file_resume_begins(tmp_path: Path) -> None:
     path = tmp_path / "new.npz"
     result = train.fit(classifier(), blobs(), epochs=1, checkpoint=path, resume=True)
