@@ -21,6 +21,14 @@ INTERRUPTED = 130
 #: what a step raises for data that does not fit; anything else is an error of the compiler
 _DATA = (ArithmeticError, LookupError, MemoryError, ValueError)
 
+_OPTIONS = {
+    "nan='allow'": "--nan allow",
+    "remainder='drop'": "--remainder drop",
+    "batch_size=None": "--batch-size all",
+    "batch_size=": "--batch-size ",
+    "resume=True": "--resume",
+}
+
 
 def run(options: argparse.Namespace) -> int:
     """Train, and keep the run; 1 if the loss is not finite, 130 if Ctrl-C was pressed."""
@@ -71,7 +79,10 @@ def run(options: argparse.Namespace) -> int:
         if held is not None:
             arguments["validation"] = _at_hand(held)
         hooks = [] if best is None else [best]
-        fit(model, _at_hand(data), epochs=0, progress=False, callbacks=hooks, **arguments)
+        try:
+            fit(model, _at_hand(data), epochs=0, progress=False, callbacks=hooks, **arguments)
+        except sg.SymgradError as error:
+            raise CommandError(_as_options(str(error))) from error
         print("model and data fit; nothing is trained or written (--dry-run)")
         return 0
     epochs = Epochs(options.epochs, begin)
@@ -93,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     except _DATA as error:
         if isinstance(error, sg.SymgradError):
-            raise
+            raise CommandError(_as_options(str(error))) from error
         raise CommandError(f"training raised {type(error).__name__}: {error}") from error
     finally:
         if epochs.run is not None:
@@ -104,6 +115,13 @@ def run(options: argparse.Namespace) -> int:
     sg.save_arrays(folder["params.npz"], result.params)
     _finished(folder, result, best)
     return 0
+
+
+def _as_options(message: str) -> str:
+    """The advice of an error of ``train.fit``, as one follows it on the command line."""
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    return message
 
 
 def _at_hand(data: Dataset) -> Any:

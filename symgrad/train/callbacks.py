@@ -72,9 +72,14 @@ class Callback:
     """What is called while a model is trained; each method may be overridden.
 
     A function of the run is a callback too: it is called after each epoch.
+
+    Attributes
+    ----------
+    every : int
+        1 unless a subclass says otherwise: :meth:`watch` is heeded at the first step and at each
+        so many after it.
     """
 
-    #: watched steps are those whose number this divides
     every: int = 1
 
     def watch(self, model: sg.Model) -> Callable[[Any], dict[str, Any]] | None:

@@ -154,6 +154,7 @@ def fit(
     >>> result.history["validation_loss"][-1] < 1e-6
     True
     """
+    _require_model("fit", model)
     if model.optimizer is None:
         raise CompileError("fit: the model was compiled without optimizer=, so it has no step")
     epochs = whole("fit", "epochs", epochs, 0)
@@ -211,6 +212,14 @@ def fit(
     with deferred() as interruption, Progress(progress, epochs, training.count) as bar:
         loop.go(epochs, interruption, bar)
     return Result(run.params, run.opt_state, run.history, run.stopped)
+
+
+def _require_model(owner: str, model: Any) -> None:
+    if not isinstance(model, sg.Model):
+        raise DeclarationError(
+            f"{owner}: expected a compiled model, as sg.compile gives it; "
+            f"got {type(model).__name__}"
+        )
 
 
 def _columns(metrics: Mapping[str, Metric], held: bool) -> list[str]:
@@ -275,6 +284,7 @@ def evaluate(
     >>> sg.train.evaluate(model, model.init(), {"x": np.arange(5.0)}, batch_size=2)
     {'loss': 3.0}
     """
+    _require_model("evaluate", model)
     measured = require_metrics(model, metrics)
     batches = batches_of(data, model, batch_size=batch_size, shuffle=False, nan=nan)
     batches.check(entries_of(measured))

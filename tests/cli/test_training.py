@@ -318,12 +318,24 @@ def test_each_optimiser_of_a_single_rate_may_be_asked_for(train: Train) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--batch-size=0", "--epochs=x", "--lr=-1", "--size=T", "--seed=-1"]
+    "option",
+    ["--batch-size=0", "--epochs=x", "--lr=-1", "--lr=two", "--size=T", "--seed=-1", "--seed=x"],
 )
 def test_a_bad_option_exits_with_2(train: Train, option: str) -> None:
     ran = train(option)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("usage: symgrad train")
+    assert ": expected a" in ran.err and "invalid" not in ran.err
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_advice_is_of_the_command_line(train: Train, folder: Path, dry: tuple[str, ...]) -> None:
+    x = np.load("x.npy")
+    x[3, 1] = np.nan
+    np.savez("bad.npz", x=x, t=np.load("t.npy"))
+    ran = train(*dry, data=("bad.npz",))
+    assert ran.status == 2
+    assert ran.err.endswith("declared for missing values, pass --nan allow\n")
 
 
 def test_a_dry_run_writes_nothing(train: Train, folder: Path) -> None:

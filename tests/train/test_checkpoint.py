@@ -186,15 +186,15 @@ def test_torn_and_foreign_files_are_refused(tmp_path: Path) -> None:
 
     for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        refused("torn or no checkpoint")
+        refused("torn, or no checkpoint of symgrad")
     flipped = bytearray(whole)
     flipped[whole.index(b"params/hidden.W.npy") + 200] ^= 1
     path.write_bytes(bytes(flipped))
-    refused("torn or no checkpoint")
+    refused("torn, or no checkpoint of symgrad")
     path.write_text("not a checkpoint")
-    refused("torn or no checkpoint")
+    refused("cannot be read as the .npz file that train.fit writes$")
     sg.save_arrays(path, {"W": np.ones(3)})
-    refused(r"is no checkpoint: it holds the arrays \['W'\]")
+    refused(r"is no checkpoint of symgrad: it holds the arrays \['W'\]")
     sg.save_arrays(path, {"about": np.frombuffer(b'{"format": "else"}', np.uint8)})
     refused("is no checkpoint")
     with pytest.raises(FileNotFoundError):
@@ -214,8 +214,18 @@ def test_another_run_is_refused(tmp_path: Path) -> None:
             )
 
     refused("is of a run with seed = 1; this one has 2", seed=2)
-    refused("is of a run with data = ", batch_size=16)
-    refused("is of a run with data = ", data={k: v[1:] for k, v in data.items()})
+    refused(r"run with other data: batch_size: 32 there, 16 here\. To go on", batch_size=16)
+    refused(
+        r"run with other data: x: float64 \[96, 2\] there, float64 \[95, 2\] here; y: ",
+        data={k: v[1:] for k, v in data.items()},
+    )
+    refused(
+        "run with other data: the values of x differ; shuffle: True there, False here",
+        data=data | {"x": data["x"] + 1},
+        shuffle=False,
+    )
+    refused("run with other data: arrays there, stream here", data=[data])
+    refused("run with validation = None; this one has some", validation=data)
     refused("is of another model; optimiser's m.hidden.W", classifier(sg.optim.SGD(0.1)))
     refused(
         r"was written with the callbacks \[\]; this run has \['EarlyStopping'\]",

@@ -435,6 +435,12 @@ def test_options_that_do_not_fit() -> None:
     refused(sg.ShapeError, "give no batch of 100", batch_size=100, remainder="drop")
     refused(sg.DeclarationError, "no column 'validation_loss'", callbacks=[train.EarlyStopping()])
     x, w = sg.input("x", ("B",)), sg.param("w", ())
+    for call in (
+        lambda: train.fit((w * x).mean(), {}, epochs=1),  # type: ignore[arg-type]
+        lambda: train.evaluate((w * x).mean(), {}, {}),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(sg.DeclarationError, match=r": expected a compiled model, .*; got Expr"):
+            call()
     refused(sg.CompileError, "without optimizer=", model=sg.compile((w * x).mean()))
     plain = sg.compile((w * x).mean(), optimizer=sg.optim.SGD(0.1))
     refused(sg.CompileError, "metrics need outputs", model=plain, metrics={"a": max})
