@@ -82,7 +82,8 @@ def fit(
         By the names of the inputs. Arrays have the examples along their first axis; one may be
         the path of a ``.npy`` file, which is mapped, not read. An iterable gives one batch after
         the other, each epoch anew; so does a function of the epoch's number (from 0), or of
-        nothing, such as a generator function.
+        nothing, such as a generator function; one that never ends is cut into epochs by
+        ``itertools.islice``. A number may stand for an array without axes.
     epochs : int
         In all: a resumed run does those that are left.
     batch_size : int or None
