@@ -128,22 +128,20 @@ class Checkpoint:
             f"train.Checkpoint.load({str(path)!r}).params, and another checkpoint="
         )
         for name, value in json.loads(json.dumps(settings)).items():
-            its = self.settings.get(name)
-            if its == value:
+            saved = self.settings.get(name)
+            if saved == value:
                 continue
             if name == "step":
                 raise CheckpointError(
                     f"{path} is of a run whose training step is another: the loss or the optimiser "
                     f"was declared differently, or by another version of symgrad. {elsewhere}"
                 )
-            if isinstance(its, dict) and isinstance(value, dict):
-                raise CheckpointError(
-                    f"{path} is of a run with other {name}: {'; '.join(_differences(its, value))}. "
-                    f"{elsewhere}"
-                )
-            shown, mine = ("some" if isinstance(v, dict) else repr(v) for v in (its, value))
+            if isinstance(saved, dict) and isinstance(value, dict):
+                told = "; ".join(_differences(saved, value))
+                raise CheckpointError(f"{path} is of a run with other {name}: {told}. {elsewhere}")
+            there, here = ("some" if isinstance(v, dict) else repr(v) for v in (saved, value))
             raise CheckpointError(
-                f"{path} is of a run with {name} = {shown}; this one has {mine}. {elsewhere}"
+                f"{path} is of a run with {name} = {there}; this one has {here}. {elsewhere}"
             )
 
 
