@@ -113,9 +113,16 @@ def _style(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0; got {text}")
+    return _whole(text, 1, "a whole number above 0")
+
+
+def _whole(text: str, least: int, expected: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected {expected}; got {text}")
     return value
 
 
@@ -132,17 +139,17 @@ def _batch_size(text: str) -> int | None:
 
 
 def _rate(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0; got {text}")
     return value
 
 
 def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a number, at least 0; got {text}")
-    return value
+    return _whole(text, 0, "a whole number, at least 0")
 
 
 def _train(train: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import symgrad as sg
-from symgrad.cli.datasets import Files, dataset, validation
+from symgrad.cli.datasets import Dataset, Files, dataset, validation
 from symgrad.cli.errors import CommandError
 from symgrad.cli.record import FILES, Folder, again, record_of
 from symgrad.cli.target import found_in, located
@@ -20,6 +20,14 @@ __all__ = ["run"]
 INTERRUPTED = 130
 #: what a step raises for data that does not fit; anything else is an error of the compiler
 _DATA = (ArithmeticError, LookupError, MemoryError, ValueError)
+
+_OPTIONS = {
+    "nan='allow'": "--nan allow",
+    "remainder='drop'": "--remainder drop",
+    "batch_size=None": "--batch-size all",
+    "batch_size=": "--batch-size ",
+    "resume=True": "--resume",
+}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,7 +76,13 @@ def run(options: argparse.Namespace) -> int:
         "sizes": dict(options.size),
     }
     if options.dry_run:
-        fit(model, data.value, epochs=0, progress=False, **arguments)
+        if held is not None:
+            arguments["validation"] = _at_hand(held)
+        hooks = [] if best is None else [best]
+        try:
+            fit(model, _at_hand(data), epochs=0, progress=False, callbacks=hooks, **arguments)
+        except sg.SymgradError as error:
+            raise CommandError(_as_options(str(error))) from error
         print("model and data fit; nothing is trained or written (--dry-run)")
         return 0
     epochs = Epochs(options.epochs, begin)
@@ -90,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     except _DATA as error:
         if isinstance(error, sg.SymgradError):
-            raise
+            raise CommandError(_as_options(str(error))) from error
         raise CommandError(f"training raised {type(error).__name__}: {error}") from error
     finally:
         if epochs.run is not None:
@@ -101,6 +115,20 @@ def run(options: argparse.Namespace) -> int:
     sg.save_arrays(folder["params.npz"], result.params)
     _finished(folder, result, best)
     return 0
+
+
+def _as_options(message: str) -> str:
+    """The advice of an error of ``train.fit``, as one follows it on the command line."""
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    return message
+
+
+def _at_hand(data: Dataset) -> Any:
+    """Data as they are checked before a run: of batches that are made, the first."""
+    if not callable(data.value):
+        return data.value
+    return next(iter(data.value(0)), [])
 
 
 def _model(found: Any, options: argparse.Namespace, name: str) -> sg.Model:

@@ -84,6 +84,8 @@ class EntrySource:
         Import statements besides that of NumPy.
     arguments : dict of str to str
         Name of an input -> that of the argument.
+    check : str
+        The helper that takes the inputs and raises for what does not fit; "" without inputs.
     """
 
     name: str
@@ -94,6 +96,7 @@ class EntrySource:
     helpers: dict[str, str] = field(default_factory=dict)
     imports: set[str] = field(default_factory=set)
     arguments: dict[str, str] = field(default_factory=dict)
+    check: str = ""
 
 
 @cache
@@ -201,10 +204,11 @@ def print_entry(
     signature = Signature(entry, context)
     helpers: dict[str, str] = {}
     body: list[str] = []
+    check = ""
     if given:
         _unpack_residuals(given, signature, context, body)
     elif entry.inputs:
-        _check_function(entry, signature, context, bounds or {}, helpers, body)
+        check = _check_function(entry, signature, context, bounds or {}, helpers, body)
     if (seed := entry.typed_seed()) is not None:
         name = context.leaf_names[seed]
         body.append(f"{name} = np.{seed.dtype.name}({name})")
@@ -276,6 +280,7 @@ def print_entry(
         helpers,
         context.imports,
         {str(x.attrs["name"]): context.leaf_names[x] for x in entry.inputs},
+        check,
     )
 
 
@@ -326,8 +331,8 @@ def _check_function(
     bounds: dict[Expr, Within],
     helpers: dict[str, str],
     body: list[str],
-) -> None:
-    """The checks of data in a function of their own: it is the same for every entry."""
+) -> str:
+    """The checks of data in a function of their own, the same for every entry; its name."""
     inputs = [context.leaf_names[x] for x in entry.inputs]
     lines = signature.inputs(bounds)
     # a name that says which inputs, where it can do so without doubt
@@ -340,6 +345,7 @@ def _check_function(
     text.append(f"    return {', '.join(results)}")
     helpers[name] = "\n".join(text) + "\n"
     body += bound(", ".join(results), f"{name}({', '.join(inputs)})")
+    return name
 
 
 def _workspace(

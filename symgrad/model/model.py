@@ -48,11 +48,12 @@ class Model(Declared):
     def _prepare(self) -> None:
         self._lock = threading.RLock()
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._checks: dict[str, Callable[..., Any]] = {}  # of an entry's data, before it runs
         self._places = declared_at([*self._made.data, *self._made.params, *self._made.states])
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        for key in ("_lock", "_functions", "_places"):
+        for key in ("_lock", "_functions", "_checks", "_places"):
             del state[key]
         return state
 
@@ -212,33 +213,46 @@ class Model(Declared):
             if not fits:
                 raise ShapeError(f"{name}: expected shape {format_shape(leaf.shape)}; got {got}")
 
-    def check_labels(self, name: str, values: Any) -> None:
-        """Raise unless integers for an input lie within the bounds that every call checks.
+    def check_data(self, entry: str, /, **data: Any) -> None:
+        """Raise what an entry would raise of these data; nothing is computed.
 
-        Bounds that sizes or other inputs decide are left to the call.
+        Names, dtypes, shapes, sizes that must agree, and labels within their bounds. What
+        only the parameters decide, such as the rows of a table of symbolic size, is left out.
 
         Parameters
         ----------
-        name : str
-            Of the input.
-        values : array_like
+        entry : str
+            As :meth:`signature` takes it.
+        **data : arrays
+            By the names of the inputs.
 
         Raises
         ------
         CompileError
+            For an input that is missing, or not the model's, and for labels out of bounds.
+        ShapeError, DTypeError
+
+        Examples
+        --------
+        >>> import symgrad as sg
+        >>> x, y = sg.input("x", ("B", 3)), sg.input("y", ("B",), dtype="int64")
+        >>> loss = sg.losses.mean(sg.losses.softmax_cross_entropy(x, y))
+        >>> model = sg.compile(loss)
+        >>> model.check_data("evaluate", x=[[1.0, 2.0, 3.0]], y=[2])
+        >>> try:
+        ...     model.check_data("evaluate", x=[[1.0, 2.0, 3.0]], y=[3])
+        ... except sg.CompileError as error:
+        ...     print(str(error).splitlines()[0])
+        y: expected 0 <= y < 3; got 3 at (0,)
         """
-        for leaf, (size, mark, lengths) in self._made.bounds.items():
-            if leaf.attrs["name"] == name and isinstance(size, int) and lengths is None:
-                given = np.asarray(values)
-                bad = (given < 0) | (given >= size)
-                bad = bad if mark is None else bad & (given != mark)
-                if bad.any():
-                    at = tuple(np.argwhere(bad)[0].tolist())
-                    allowed = f"0 <= {name} < {size}" + (f" or {mark}" if mark is not None else "")
-                    where = f"\n  {name} was declared at {leaf.location}" if leaf.location else ""
-                    raise CompileError(
-                        f"{name}: expected {allowed}; got {given[at]} at {at}{where}"
-                    )
+        self._require(entry)
+        self._function(entry)
+        args = self._bind(entry, data)
+        if entry in self._checks:
+            try:
+                self._checks[entry](*args)
+            except SymgradError as error:
+                raise explained(error, self._places) from None
 
     def save(self, path: str | os.PathLike[str], params: Params | None = None) -> pathlib.Path:
         """Write the source as a module that needs NumPy and nothing else.
@@ -312,6 +326,8 @@ class Model(Declared):
                 )
                 namespace = load(f"{runtime}\n\n{text.text}", entry)
                 namespace.update(self._made.callables)
+                if text.check:
+                    self._checks[entry] = namespace[text.check]
                 found = self._functions[entry] = namespace[entry]
             return found
 

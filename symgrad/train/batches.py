@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,9 +39,16 @@ _CHUNK = 1 << 20  # values that are looked at in one go
 class Batches(Protocol):
     """Examples, a batch at a time."""
 
+    #: for messages: data, or validation
+    what: str
+
     @property
     def count(self) -> int | None:
         """Batches of an epoch, if that is known."""
+        ...
+
+    def check(self, entries: Sequence[str]) -> None:
+        """Refuse what these entries of the model would refuse, as far as it is at hand."""
         ...
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
@@ -184,7 +191,7 @@ class ArrayBatches:
         nan: str,
         what: str,
     ) -> None:
-        self._arrays, self._order, self._what = arrays, order, what
+        self._arrays, self._order, self.what, self._model = arrays, order, what, model
         inputs = model.inputs
         for name, array in arrays.items():
             if name not in inputs:
@@ -193,8 +200,6 @@ class ArrayBatches:
                     f"{sorted(inputs)}"
                 )
             _fits(f"{what}[{name!r}]", array, inputs[name])
-            if not isinstance(array, np.memmap):  # one that is mapped is looked at as it is read
-                model.check_labels(name, array)
         self._cut = per_example(arrays, inputs)
         if not self._cut and batch_size is not None:
             _refuse_unclear(arrays, inputs, what)
@@ -213,17 +218,75 @@ class ArrayBatches:
                 "remainder='drop' leaves out the rest"
             )
         self._require_static(inputs)
+        self._nan = nan
         #: arrays that are mapped are looked at as they are read
-        self._late = [k for k, a in arrays.items() if isinstance(a, np.memmap) and nan == "raise"]
-        if nan == "raise":
-            for name, array in arrays.items():
-                if name not in self._late:
-                    _refuse_nan(f"{what}[{name!r}]", array)
+        self._mapped = [k for k, a in arrays.items() if isinstance(a, np.memmap)]
+
+    def check(self, entries: Sequence[str]) -> None:
+        """Refuse what these entries would refuse, and NaN: of all examples, mapped ones excepted.
+
+        Raises
+        ------
+        CompileError, DTypeError, ShapeError
+        """
+        checked: set[str] = set()
+        for entry in entries:
+            names = set(self._model.signature(entry).data)
+            if checked and names <= checked:  # labels have the same bounds in each entry
+                continue
+            checked |= names
+            for start, part in self._parts():
+                try:
+                    self._model.check_data(entry, **part)
+                except sg.SymgradError as error:
+                    raise type(error)(self._told(str(error), start)) from None
+        if self._nan == "raise":
+            for name, array in self._arrays.items():
+                if name not in self._mapped:
+                    _refuse_nan(f"{self.what}[{name!r}]", array)
+
+    def _parts(self) -> Iterator[tuple[int, Batch]]:
+        """All examples as they stand, in parts that the entries take, and where each begins.
+
+        Of what is mapped only the shape is shown, with the first example in the place of each;
+        if labels are mapped, which are judged with others, all that is shown is one batch.
+        """
+        cut = {name: self._arrays[name] for name in self._cut}
+        others = {name: a for name, a in self._arrays.items() if name not in cut}
+        size = len(next(iter(cut.values()))) if cut else 1
+        rows = self._batch if cut else 1
+        if self._is_free():  # larger parts, but not much memory where dtypes are changed
+            widest = max(a.size // len(a) for a in cut.values())
+            rows *= max(1, _CHUNK // max(1, widest * rows))
+        blind = any(self._arrays[name].dtype.kind in "iu" for name in self._mapped)
+        for begin in range(0, rows if blind else size, rows):
+            # a size that is declared has no smaller last part
+            start = begin if self._is_free() else max(0, min(begin, size - rows))
+            part = {name: a[start : start + rows] for name, a in cut.items()}
+            for name in self._mapped:
+                if name in part and not blind:
+                    part[name] = np.broadcast_to(cut[name][:1], part[name].shape)
+            yield start, part | others
+
+    def _is_free(self) -> bool:
+        """Whether any number of examples fits: their axis is a size that stands alone."""
+        inputs = self._model.inputs
+        firsts = [inputs[name].shape[0] for name in self._cut]
+        if not firsts or not str(firsts[0]).isidentifier():
+            return False
+        shapes = [x.shape[name in self._cut :] for name, x in inputs.items()]
+        return not any(str(firsts[0]) in getattr(d, "symbols", ()) for s in shapes for d in s)
+
+    def _told(self, message: str, start: int) -> str:
+        name, colon, rest = message.partition(":")
+        whose = f"{self.what}[{name!r}]" if name in self._arrays else f"{self.what}: {name}"
+        where = f"\n  in the examples from number {start} on" if start else ""
+        return f"{whose}{colon}{rest}{where}"
 
     def _batch_of(self, batch_size: int | None) -> int:
         if batch_size is None:
             return self.size
-        batch_size = whole(self._what, "batch_size", batch_size)
+        batch_size = whole(self.what, "batch_size", batch_size)
         return min(batch_size, self.size) if self._keep else batch_size
 
     def _require_static(self, inputs: Mapping[str, sg.Expr]) -> None:
@@ -235,13 +298,13 @@ class ArrayBatches:
                 continue
             if declared != self._batch:
                 raise ShapeError(
-                    f"{self._what}: {name!r} is declared with {declared} examples, and batches "
+                    f"{self.what}: {name!r} is declared with {declared} examples, and batches "
                     f"have {self._batch}: pass batch_size={declared}, or declare {name!r} with a "
                     "symbolic first axis such as 'B'"
                 )
             if last:
                 raise ShapeError(
-                    f"{self._what}: the last batch has {last} examples, and {name!r} is declared "
+                    f"{self.what}: the last batch has {last} examples, and {name!r} is declared "
                     f"with {declared}: pass remainder='drop', or declare {name!r} with a symbolic "
                     "first axis such as 'B'"
                 )
@@ -256,8 +319,9 @@ class ArrayBatches:
             batch: Batch = {
                 k: np.asarray(a[rows]) if k in self._cut else a for k, a in self._arrays.items()
             }
-            for name in self._late:
-                _refuse_nan(f"{self._what}[{name!r}]", batch[name])
+            if self._nan == "raise":
+                for name in self._mapped:
+                    _refuse_nan(f"{self.what}[{name!r}]", batch[name])
             yield batch
 
     def described(self) -> dict[str, Any]:
@@ -315,7 +379,7 @@ class StreamBatches:
     count: int | None
 
     def __init__(self, source: Any, nan: str, what: str) -> None:
-        self._source, self._nan, self._what = source, nan, what
+        self._source, self._nan, self.what = source, nan, what
         self._begun = False
         self.count = None if callable(source) or not hasattr(source, "__len__") else len(source)
         if self.count == 0:
@@ -326,6 +390,9 @@ class StreamBatches:
                 "epoch: pass the function that makes it, and not what it returns"
             )
 
+    def check(self, entries: Sequence[str]) -> None:
+        """Nothing: its batches are looked at as they come."""
+
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (from 0), without the first `skip`."""
         empty = True
@@ -333,7 +400,7 @@ class StreamBatches:
             empty = False
             if index < skip:
                 continue
-            where = f"{self._what}, batch {index} of epoch {number + 1}"
+            where = f"{self.what}, batch {index + 1} of epoch {number + 1}"
             if not isinstance(batch, Mapping):
                 raise DeclarationError(
                     f"{where}: expected a dict of arrays by the names of the inputs; "
@@ -349,21 +416,21 @@ class StreamBatches:
                     _refuse_nan(f"{where}, {name!r}", array)
             yield made
         if empty:
-            raise ShapeError(f"{self._what}: epoch {number + 1} has no batch")
+            raise ShapeError(f"{self.what}: epoch {number + 1} has no batch")
 
     def _begin(self, number: int) -> Iterable[Any]:
         if callable(self._source):
             made = self._source(number) if _takes_one(self._source) else self._source()
             if not _iterable(made):
                 raise DeclarationError(
-                    f"{self._what}: expected the function to give an iterable of dicts; "
+                    f"{self.what}: expected the function to give an iterable of dicts; "
                     f"got {type(made).__name__}"
                 )
             return made  # type: ignore[no-any-return]
         once = isinstance(self._source, Iterator)
         if once and self._begun:
             raise DeclarationError(
-                f"{self._what}: a generator gives its batches once, and epoch {number + 1} needs "
+                f"{self.what}: a generator gives its batches once, and epoch {number + 1} needs "
                 "them again: pass the function that makes it, and not what it returns"
             )
         self._begun = True

@@ -13,7 +13,7 @@ from symgrad import DeclarationError
 from symgrad.options import flag, real, whole
 from symgrad.train.history import History
 
-__all__ = ["Callback", "EarlyStopping", "Run", "accuracy", "hooks_of"]
+__all__ = ["Callback", "EarlyStopping", "Run", "accuracy", "hooks_of", "require_columns"]
 
 Array = np.ndarray[Any, Any]
 
@@ -72,9 +72,14 @@ class Callback:
     """What is called while a model is trained; each method may be overridden.
 
     A function of the run is a callback too: it is called after each epoch.
+
+    Attributes
+    ----------
+    every : int
+        1 unless a subclass says otherwise: :meth:`watch` is heeded at the first step and at each
+        so many after it.
     """
 
-    #: watched steps are those whose number this divides
     every: int = 1
 
     def watch(self, model: sg.Model) -> Callable[[Any], dict[str, Any]] | None:
@@ -234,6 +239,36 @@ def hooks_of(callbacks: Any) -> list[Callback]:
     for hook in hooks:
         hook.reset()
     return hooks
+
+
+def require_columns(hooks: list[Callback], columns: list[str], plateau: str | None) -> None:
+    """Refuse to watch a column of the history that will not be there.
+
+    Parameters
+    ----------
+    hooks : list of Callback
+    columns : list of str
+        That the history will have, besides those that callbacks of the user's add.
+    plateau : str or None
+        The column that the optimiser's rate depends on.
+
+    Raises
+    ------
+    DeclarationError
+    """
+    watched = [("plateau", plateau)]
+    for hook in hooks:
+        if isinstance(hook, EarlyStopping):
+            watched.append(("EarlyStopping", hook.monitor))
+        elif type(hook).on_epoch is not Callback.on_epoch:
+            break  # it may write columns of its own, which those after it watch
+    for who, name in watched:
+        if name is not None and name not in columns:
+            there = name.removeprefix("validation_")
+            advice = f"; pass validation=, or watch {there!r}" if there in columns else ""
+            raise DeclarationError(
+                f"{who}: the history will have no column {name!r}; it will have {columns}{advice}"
+            )
 
 
 def accuracy(

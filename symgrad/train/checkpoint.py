@@ -81,14 +81,17 @@ class Checkpoint:
         except FileNotFoundError:
             raise
         except CompileError as error:
-            raise CheckpointError(f"{target} is torn or no checkpoint: {error}") from None
+            raise CheckpointError(
+                f"{target} is torn, or no checkpoint of symgrad: it cannot be read as the .npz "
+                "file that train.fit writes"
+            ) from error
         try:
             about = json.loads(arrays.pop("about").tobytes())
             if about["format"] != _FORMAT:
                 raise KeyError
         except (KeyError, ValueError, TypeError):
             raise CheckpointError(
-                f"{target} is no checkpoint: it holds the arrays {sorted(arrays)[:5]}"
+                f"{target} is no checkpoint of symgrad: it holds the arrays {sorted(arrays)[:5]}"
             ) from None
         if about["version"] != _VERSION:
             raise CheckpointError(
@@ -120,20 +123,50 @@ class Checkpoint:
                 f"{k}: {its.get(k, 'absent')} there, {mine.get(k, 'absent')} here" for k in names
             ]
             raise CheckpointError(f"{path} is of another model; " + "; ".join(rows[:5]))
+        elsewhere = (
+            "To go on from its parameters in a new run, pass params=, from "
+            f"train.Checkpoint.load({str(path)!r}).params, and another checkpoint="
+        )
         for name, value in json.loads(json.dumps(settings)).items():
-            if name == "step" and self.settings.get(name) != value:
+            saved = self.settings.get(name)
+            if saved == value:
+                continue
+            if name == "step":
                 raise CheckpointError(
                     f"{path} is of a run whose training step is another: the loss or the optimiser "
-                    "was declared differently, or by another version of symgrad. To go on from "
-                    "its parameters in a new run, pass params=, from "
-                    f"train.Checkpoint.load({str(path)!r}).params, and another checkpoint="
+                    f"was declared differently, or by another version of symgrad. {elsewhere}"
                 )
-            if self.settings.get(name) != value:
-                raise CheckpointError(
-                    f"{path} is of a run with {name} = {self.settings.get(name)!r}; this one has "
-                    f"{value!r}. To go on from its parameters in a new run, pass params=, from "
-                    f"train.Checkpoint.load({str(path)!r}).params, and another checkpoint="
-                )
+            if isinstance(saved, dict) and isinstance(value, dict):
+                told = "; ".join(_differences(saved, value))
+                raise CheckpointError(f"{path} is of a run with other {name}: {told}. {elsewhere}")
+            there, here = ("some" if isinstance(v, dict) else repr(v) for v in (saved, value))
+            raise CheckpointError(
+                f"{path} is of a run with {name} = {there}; this one has {here}. {elsewhere}"
+            )
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """How data differ, in the words of who passes them; each is what Batches.described gives."""
+    if there["kind"] != here["kind"]:
+        return [f"{there['kind']} there, {here['kind']} here"]
+    found = []
+    arrays, contents = ({**there[k], **here[k]} for k in ("arrays", "contents"))
+    for name in arrays:
+        its, mine = (
+            "{1} {0}".format(*data["arrays"][name]) if name in data["arrays"] else "absent"
+            for data in (there, here)
+        )
+        if its != mine:
+            found.append(f"{name}: {its} there, {mine} here")
+        elif there["contents"][name] != contents[name]:
+            found.append(f"the values of {name} differ")
+    if there["rows"] != here["rows"]:
+        found.append("other examples are held out")
+    told = {"batch": "batch_size", "keep": "keeping a last batch that is not full"}
+    for key in ("batch", "keep", "shuffle"):
+        if there[key] != here[key]:
+            found.append(f"{told.get(key, key)}: {there[key]} there, {here[key]} here")
+    return found
 
 
 def require_folder(path: Path) -> None:

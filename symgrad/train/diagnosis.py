@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symgrad import DeclarationError
 from symgrad.train import faults, signs
 from symgrad.train.flow import GradientFlow
 from symgrad.train.signs import Finding, Sign
@@ -37,6 +38,11 @@ def diagnose(flow: GradientFlow) -> Diagnosis:
     Diagnosis
         A list of :class:`Finding`; empty if nothing is wrong.
 
+    Raises
+    ------
+    DeclarationError
+        For what is no record, such as the model.
+
     Examples
     --------
     >>> import numpy as np, symgrad as sg
@@ -50,6 +56,11 @@ def diagnose(flow: GradientFlow) -> Diagnosis:
     >>> sg.train.diagnose(flow)[0].illness
     'vanishing gradients'
     """
+    if not isinstance(flow, GradientFlow):
+        raise DeclarationError(
+            "diagnose: expected the record of a run, a callback that sg.train.gradient_flow() "
+            f"makes; got {type(flow).__name__}"
+        )
     found: dict[Sign, Finding] = {}
     for sign, causes in SIGNS.items():
         if not any(cause in found for cause in causes):  # else it is but an effect

@@ -12,12 +12,14 @@ import numpy as np
 import symgrad as sg
 from symgrad import CompileError, DeclarationError, DTypeError, ShapeError
 from symgrad.options import flag, real, whole
-from symgrad.train.batches import Batches, batches_of, held_out
-from symgrad.train.callbacks import Callback, Run, hooks_of
-from symgrad.train.checkpoint import Checkpoint, forget_partial, place_of
-from symgrad.train.history import COLUMNS, History
+from symgrad.train.batches import ArrayBatches, Batches, batches_of, held_out
+from symgrad.train.callbacks import Callback, Run, hooks_of, require_columns
+from symgrad.train.checkpoint import place_of
+from symgrad.train.claim import require_new
+from symgrad.train.history import History
 from symgrad.train.interruption import deferred
-from symgrad.train.loop import Loop, Metric, averages
+from symgrad.train.loop import Loop
+from symgrad.train.measuring import Metric, averages, entries_of, require_metrics
 from symgrad.train.progress import Progress
 
 __all__ = ["Result", "evaluate", "fit"]
@@ -80,7 +82,8 @@ def fit(
         By the names of the inputs. Arrays have the examples along their first axis; one may be
         the path of a ``.npy`` file, which is mapped, not read. An iterable gives one batch after
         the other, each epoch anew; so does a function of the epoch's number (from 0), or of
-        nothing, such as a generator function.
+        nothing, such as a generator function; one that never ends is cut into epochs by
+        ``itertools.islice``. A number may stand for an array without axes.
     epochs : int
         In all: a resumed run does those that are left.
     batch_size : int or None
@@ -94,11 +97,13 @@ def fit(
         ``(outputs, batch) -> numbers``, a number for each example or one for the batch, of what
         ``predict`` returns; averaged over the validation data, or without it over `data`. An array
         counts as many numbers as it holds, a number as many as the batch has examples. The
-        columns of the history that are there anyway are no names for them.
+        columns of the history that are there anyway are no names for them. Each is tried on the
+        first batch of arrays before the first step.
     callbacks : sequence of Callback, or of functions of the run
         Functions are called after each epoch.
     checkpoint : path ending in ``.npz``, optional
-        Written after each epoch, when Ctrl-C is pressed, and at the end.
+        Written after each epoch, when Ctrl-C is pressed, and at the end; by one run at a time, and
+        never over what another run has left there.
     checkpoint_every : int, optional
         Written after each so many steps too.
     resume : bool
@@ -133,7 +138,8 @@ def fit(
     NonFiniteError
         With ``nonfinite="raise"``; the parameters are those before the step.
     CheckpointError
-        If the checkpoint is torn, of another model or of other settings.
+        If the checkpoint is torn, of another model or of other settings; if another run writes
+        it; if there is one, and ``resume=True`` is not given.
 
     Examples
     --------
@@ -149,6 +155,7 @@ def fit(
     >>> result.history["validation_loss"][-1] < 1e-6
     True
     """
+    _require_model("fit", model)
     if model.optimizer is None:
         raise CompileError("fit: the model was compiled without optimizer=, so it has no step")
     epochs = whole("fit", "epochs", epochs, 0)
@@ -160,60 +167,66 @@ def fit(
         raise DeclarationError(f"nonfinite: expected 'raise' or 'skip'; got {nonfinite!r}")
     if resume and checkpoint is None:
         raise DeclarationError("resume=True needs the path of a checkpoint: pass checkpoint=")
-    if metrics is not None and not isinstance(metrics, Mapping):
-        raise DeclarationError(f"metrics: expected a dict of functions by name; got {metrics!r}")
-    measured = dict(metrics or {})
-    _require_metrics(model, measured)
+    measured = require_metrics(model, metrics)
+    hooks = hooks_of(callbacks)
+    require_columns(hooks, _columns(measured, validation is not None), plateau)
     path = None if checkpoint is None else place_of(checkpoint)
+    if path is not None and not resume:
+        require_new(path)
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "nan": nan}
-    rows = None
+    rows = others = None
     if isinstance(validation, (float, np.floating)):
         share = real("fit", "validation", validation, 0, 1, open_low=True, open_high=True)
         rows, others = held_out(data, model, share, seed)
-        validation = batches_of(data, model, shuffle=False, rows=others, **options)
-    elif validation is not None:
-        validation = batches_of(validation, model, shuffle=False, what="validation", **options)
+        validation = data
     training = batches_of(data, model, shuffle=shuffle, remainder=remainder, rows=rows, **options)
-    judged = validation
-    if judged is None and measured:
+    judged = None
+    if validation is not None:
+        judged = batches_of(
+            validation, model, shuffle=False, what="validation", rows=others, **options
+        )
+    elif measured:
         judged = _in_order(data, model, remainder, options)
+    apart = validation is not None and validation is not data
+    judging = [] if judged is None else entries_of(measured)
+    training.check(["step"] if apart else ["step", *judging])
+    if judged is not None and apart:
+        judged.check(judging)
     if params is None:
         params = model.init(seed, **(sizes or {}))
     else:
         _require_params(model, params)
+    if measured and isinstance(judged, ArrayBatches):
+        averages(model, params, judged, measured, trial=True)
     run = Run(model, params, model.init_optimizer(params))
     settings = {
         "seed": seed,
         "data": training.described(),
-        "validation": None if validation is None else validation.described(),
+        "validation": None if validation is None or judged is None else judged.described(),
         "nonfinite": nonfinite,
         "step": hashlib.sha256(model.source_of("step").encode()).hexdigest(),
     }
-    loop = Loop(run, training, hooks_of(callbacks), settings, nonfinite == "skip", nan == "allow")
+    loop = Loop(run, training, hooks, settings, nonfinite == "skip", nan == "allow")
     loop.judge(judged, measured, validation is not None, plateau)
     if path is not None:
-        loop.keep(path, checkpoint_every)
-        forget_partial(path)
-        if resume and path.exists():
-            loop.restore(Checkpoint.load(path))
+        loop.keep(path, checkpoint_every, resume)
     with deferred() as interruption, Progress(progress, epochs, training.count) as bar:
         loop.go(epochs, interruption, bar)
     return Result(run.params, run.opt_state, run.history, run.stopped)
 
 
-def _require_metrics(model: sg.Model, metrics: Mapping[str, Metric]) -> None:
-    if metrics and model.outputs is None:
-        raise CompileError("metrics need outputs: compile the model with outputs=")
-    for name, metric in metrics.items():
-        if not callable(metric):
-            raise DeclarationError(
-                f"metrics[{name!r}]: expected a function of the outputs and the batch, such as "
-                f"sg.train.accuracy('y'); got {metric!r}"
-            )
-        if name in COLUMNS or name.startswith("validation_"):
-            raise DeclarationError(
-                f"metrics: {name!r} is the name of a column that the history has anyway"
-            )
+def _require_model(owner: str, model: Any) -> None:
+    if not isinstance(model, sg.Model):
+        raise DeclarationError(
+            f"{owner}: expected a compiled model, as sg.compile gives it; "
+            f"got {type(model).__name__}"
+        )
+
+
+def _columns(metrics: Mapping[str, Metric], held: bool) -> list[str]:
+    """The columns that the history will have, whatever callbacks add."""
+    measured = [f"validation_{name}" for name in ("loss", *metrics)] if held else list(metrics)
+    return ["epoch", "step", "loss", *measured, "seconds"]
 
 
 def _require_params(model: sg.Model, params: dict[str, Array]) -> None:
@@ -272,6 +285,8 @@ def evaluate(
     >>> sg.train.evaluate(model, model.init(), {"x": np.arange(5.0)}, batch_size=2)
     {'loss': 3.0}
     """
-    _require_metrics(model, metrics or {})
+    _require_model("evaluate", model)
+    measured = require_metrics(model, metrics)
     batches = batches_of(data, model, batch_size=batch_size, shuffle=False, nan=nan)
-    return averages(model, params, batches, metrics or {})
+    batches.check(entries_of(measured))
+    return averages(model, params, batches, measured)

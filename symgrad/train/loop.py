@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import symgrad as sg
-from symgrad import CheckpointError, DeclarationError
+from symgrad import CheckpointError
 from symgrad.train.batches import Batch, Batches, per_example
 from symgrad.train.callbacks import Callback, Run
 from symgrad.train.checkpoint import Checkpoint, require_folder
+from symgrad.train.claim import claimed
 from symgrad.train.interruption import Interruption
 from symgrad.train.journal import Journal, Sums
+from symgrad.train.measuring import Metric, averages
 from symgrad.train.progress import Progress
 from symgrad.train.watching import Steps
 
-__all__ = ["Loop", "Metric", "averages"]
+__all__ = ["Loop"]
 
 Array = np.ndarray[Any, Any]
-Metric = Callable[[Any, Batch], Any]
 
 
 class Loop:
@@ -61,6 +62,7 @@ class Loop:
         self._seconds = 0.0  # that it has taken
         self._path: Path | None = None
         self._every: int | None = None
+        self._resumes = False
         self.judge(None, {}, False, None)
 
     def judge(
@@ -73,9 +75,14 @@ class Loop:
         """Set what is measured after each epoch, and whether on data that are held out."""
         self._judged, self._metrics, self._held, self._plateau = data, metrics, held, plateau
 
-    def keep(self, path: Path, every: int | None) -> None:
-        """Set where checkpoints are written, and after how many steps besides each epoch."""
-        self._path, self._every = path, every
+    def keep(self, path: Path, every: int | None, resumes: bool) -> None:
+        """Set where checkpoints are written, and after how many steps besides each epoch.
+
+        What is there already is gone on with, or is in the way.
+        """
+        self._path, self._every, self._resumes = path, every, resumes
+        if resumes and path.exists():
+            self.restore(Checkpoint.load(path))
 
     def generator(self, step: int) -> np.random.Generator | None:
         """The generator of a step's draws: of seed and step alone, so there is nothing to keep."""
@@ -88,8 +95,15 @@ class Loop:
         run = self.run
         for hook in self.hooks:
             hook.on_begin(run)
-        if self._path is not None:
-            require_folder(self._path)  # one of the hooks may have made it
+        if self._path is None:
+            self._go(epochs, interruption, bar)
+            return
+        require_folder(self._path)  # one of the hooks may have made it
+        with claimed(self._path, new=not self._resumes):
+            self._go(epochs, interruption, bar)
+
+    def _go(self, epochs: int, interruption: Interruption, bar: Progress) -> None:
+        run = self.run
         self._journal.settle()
         while self._epochs < epochs and run.stopped is None:
             run.epoch = self._epochs + 1
@@ -174,10 +188,6 @@ class Loop:
 
     def _observe(self, row: Mapping[str, Any]) -> None:
         column = self._plateau or ("validation_loss" if self._held else "loss")
-        if column not in row:
-            raise DeclarationError(
-                f"plateau: the history has no column {column!r}; it has {list(row)}"
-            )
         sg.optim.observe(self.run.model.optimizer, self.run.opt_state, row[column])
 
     # ---- checkpoints
@@ -242,31 +252,3 @@ def _fingerprint(run: Run) -> list[Any]:
         for whose, arrays in parts.items()
         for name, array in arrays.items()
     ]
-
-
-def averages(
-    model: sg.Model, params: dict[str, Array], batches: Batches, metrics: Mapping[str, Metric]
-) -> dict[str, float]:
-    """Mean loss over all examples and means of metrics, in evaluation mode."""
-    entries = ["evaluate", *(["predict"] if metrics else [])]
-    signatures = {entry: model.signature(entry) for entry in entries}
-    inputs = model.inputs
-    totals, counts = (dict.fromkeys(["loss", *metrics], 0.0) for _ in range(2))
-    for index, batch in enumerate(batches.epoch(0)):
-        counted = per_example(batch, inputs)
-        weight = len(batch[counted[0]]) if counted else 1
-        found: dict[str, Any] = {}
-        for entry, signature in signatures.items():
-            own = {name: batch[name] for name in signature.data if name in batch}
-            if signature.random:
-                own["rng"] = np.random.default_rng([index, 2])
-            found[entry] = getattr(model, entry)(params, **own)
-        values = {"loss": found["evaluate"]}
-        values |= {name: metric(found["predict"], batch) for name, metric in metrics.items()}
-        for name, value in values.items():
-            array = np.asarray(value, np.float64)
-            # several numbers count as many as they are; one stands for its examples
-            count = array.size if array.ndim else weight
-            totals[name] += float(array.sum()) if array.ndim else float(array) * weight
-            counts[name] += count
-    return {name: total / max(counts[name], 1) for name, total in totals.items()}

@@ -127,9 +127,7 @@ def test_a_run_prints_the_layers_an_epoch_a_line_and_where_things_are(
     table, epochs, files = ran.out.rstrip().rsplit("\n\n", 2)
     assert table.startswith("layer    output      parameters  FLOPs forward\n")
     assert f"{table}\n" == (folder / "run/summary.txt").read_text()
-    pattern = (
-        r"epoch \d/3  loss [\d.]+  validation_loss [\d.]+  validation_accuracy [\d.]+"
-    )
+    pattern = r"epoch \d/3  loss [\d.]+  validation_loss [\d.]+  validation_accuracy [\d.]+"
     assert [bool(re.fullmatch(pattern, line)) for line in epochs.splitlines()] == [True] * 3
     told = [line.split()[0] for line in files.splitlines()]
     assert all((folder / path).is_file() for path in told)
@@ -320,12 +318,24 @@ def test_each_optimiser_of_a_single_rate_may_be_asked_for(train: Train) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--batch-size=0", "--epochs=x", "--lr=-1", "--size=T", "--seed=-1"]
+    "option",
+    ["--batch-size=0", "--epochs=x", "--lr=-1", "--lr=two", "--size=T", "--seed=-1", "--seed=x"],
 )
 def test_a_bad_option_exits_with_2(train: Train, option: str) -> None:
     ran = train(option)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("usage: symgrad train")
+    assert ": expected a" in ran.err and "invalid" not in ran.err
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_advice_is_of_the_command_line(train: Train, folder: Path, dry: tuple[str, ...]) -> None:
+    x = np.load("x.npy")
+    x[3, 1] = np.nan
+    np.savez("bad.npz", x=x, t=np.load("t.npy"))
+    ran = train(*dry, data=("bad.npz",))
+    assert ran.status == 2
+    assert ran.err.endswith("declared for missing values, pass --nan allow\n")
 
 
 def test_a_dry_run_writes_nothing(train: Train, folder: Path) -> None:
@@ -334,6 +344,29 @@ def test_a_dry_run_writes_nothing(train: Train, folder: Path) -> None:
     assert ran.out.rstrip().endswith("nothing is trained or written (--dry-run)")
     assert not (folder / "run").exists()
     assert train("--dry-run", data=("x=x.npy", "q=t.npy")).status == 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.ones((6, 3))}, "['x']: expected shape (B, 4) = (6, 4); got (6, 3)"),
+        ({"t": np.arange(6)}, "['t']: expected 0 <= t < 3; got 3 at (3,)"),
+        ({"t": None}, "the input 't' is missing"),
+    ],
+)
+def test_a_dry_run_checks_what_a_run_checks(
+    train: Train, folder: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    data = {"x": np.ones((6, 4)), "t": np.zeros(6, int)} | arrays
+    np.savez("bad.npz", **{name: array for name, array in data.items() if array is not None})
+    text = f"\n\ndef bad(epoch):\n    yield dict(np.load({str(folder / 'bad.npz')!r}))\n"
+    with (folder / "net.py").open("a") as file:
+        file.write(text)
+    for source in ("bad.npz", ":bad"):
+        for options, where in (((), "data"), (("--validation", source), "validation")):
+            ran = train("--dry-run", *options, data=("data.npz" if options else source,))
+            assert (ran.status, "model and data fit" in ran.out) == (2, False)
+            assert where in ran.err and message in ran.err
 
 
 # ---------------------------------------------------------------- going on

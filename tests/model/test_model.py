@@ -575,6 +575,21 @@ def test_check_params_names_what_is_wrong() -> None:
         model.check_params({**params, "out.b": np.zeros(2)})
 
 
+def test_check_data_raises_what_an_entry_would() -> None:
+    model = classifier()
+    params = model.init()
+    data = {"x": X, "y": Y}
+    for entry in ("evaluate", "forward", "value_and_grad", "predict"):
+        model.check_data(entry, **data)
+    pickle.loads(pickle.dumps(model)).check_data("evaluate", **data)
+    for bad in ({"x": X}, data | {"x": X[:, :1]}, data | {"y": Y + 9}, data | {"y": Y * 1.0}):
+        with pytest.raises(sg.SymgradError) as expected:
+            model.evaluate(params, **bad)
+        with pytest.raises(type(expected.value)) as found:
+            model.check_data("evaluate", **bad)
+        assert str(found.value) == str(expected.value)
+
+
 @pytest.mark.parametrize("bad", [-1, 3, 10**12])
 def test_labels_out_of_range_are_refused(bad: int, style: str) -> None:
     model = classifier(style)
@@ -750,10 +765,3 @@ def test_labels_are_checked_where_a_parameter_decides_how_many_there_are() -> No
         with pytest.raises(sg.CompileError, match=f"0 <= ids < 3; got {wrong}"):
             model.value_and_grad(params, ids=[wrong])
 
-
-def test_check_labels_asks_what_a_call_asks() -> None:
-    model = classifier()
-    model.check_labels("y", [0, 2])
-    model.check_labels("x", [[-1.0, 9.0]])
-    with pytest.raises(sg.CompileError, match=r"y: expected 0 <= y < 3; got 3 at \(1,\)"):
-        model.check_labels("y", [0, 3])

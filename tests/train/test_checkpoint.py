@@ -186,15 +186,15 @@ def test_torn_and_foreign_files_are_refused(tmp_path: Path) -> None:
 
     for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        refused("torn or no checkpoint")
+        refused("torn, or no checkpoint of symgrad")
     flipped = bytearray(whole)
     flipped[whole.index(b"params/hidden.W.npy") + 200] ^= 1
     path.write_bytes(bytes(flipped))
-    refused("torn or no checkpoint")
+    refused("torn, or no checkpoint of symgrad")
     path.write_text("not a checkpoint")
-    refused("torn or no checkpoint")
+    refused("cannot be read as the .npz file that train.fit writes$")
     sg.save_arrays(path, {"W": np.ones(3)})
-    refused(r"is no checkpoint: it holds the arrays \['W'\]")
+    refused(r"is no checkpoint of symgrad: it holds the arrays \['W'\]")
     sg.save_arrays(path, {"about": np.frombuffer(b'{"format": "else"}', np.uint8)})
     refused("is no checkpoint")
     with pytest.raises(FileNotFoundError):
@@ -214,13 +214,66 @@ def test_another_run_is_refused(tmp_path: Path) -> None:
             )
 
     refused("is of a run with seed = 1; this one has 2", seed=2)
-    refused("is of a run with data = ", batch_size=16)
-    refused("is of a run with data = ", data={k: v[1:] for k, v in data.items()})
+    refused(r"run with other data: batch_size: 32 there, 16 here\. To go on", batch_size=16)
+    refused(
+        r"run with other data: x: float64 \[96, 2\] there, float64 \[95, 2\] here; y: ",
+        data={k: v[1:] for k, v in data.items()},
+    )
+    refused(
+        "run with other data: the values of x differ; shuffle: True there, False here",
+        data=data | {"x": data["x"] + 1},
+        shuffle=False,
+    )
+    refused("run with other data: arrays there, stream here", data=[data])
+    refused("run with validation = None; this one has some", validation=data)
     refused("is of another model; optimiser's m.hidden.W", classifier(sg.optim.SGD(0.1)))
     refused(
         r"was written with the callbacks \[\]; this run has \['EarlyStopping'\]",
         callbacks=[train.EarlyStopping("loss")],
     )
+
+
+def test_a_checkpoint_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    train.fit(classifier(), blobs(), epochs=1, checkpoint=path)
+    before = path.read_bytes()
+    for epochs in (0, 2):
+        with pytest.raises(sg.CheckpointError, match=r"resume=True goes on .* delete it"):
+            train.fit(classifier(), blobs(), epochs=epochs, checkpoint=path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_runs_do_not_write_one_checkpoint(tmp_path: Path, resume: bool) -> None:
+    path = tmp_path / "run.npz"
+    told: list[str] = []
+
+    def another(run: train.Run) -> None:
+        if run.epoch == 1:
+            with pytest.raises(sg.CheckpointError) as caught:
+                train.fit(classifier(), blobs(), epochs=1, checkpoint=path, resume=resume)
+            told.append(str(caught.value))
+
+    first = train.fit(classifier(), blobs(), epochs=3, checkpoint=path, callbacks=[another])
+    assert told == [
+        f"checkpoint: another run writes {path}: wait for its end, or give another name"
+    ]
+    assert same(train.Checkpoint.load(path).params, first.params)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    with started(path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(sg.CheckpointError, match="another run writes"):
+            whole_run(path, resume=True)
+        process.kill()
+        process.communicate()
+    assert same(whole_run(path, resume=True).params, whole_run().params)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_without_a_file_resume_begins(tmp_path: Path) -> None:

@@ -376,3 +376,9 @@ def test_a_picture_of_it(tmp_path: Any) -> None:
     pytest.importorskip("matplotlib")
     _, flow = diagnosed(classifier(deep(3, sg.relu), optim.SGD(0.1)), epochs=1)
     assert "<svg" in flow.plot(tmp_path / "flow.svg").read_text()
+
+
+def test_a_diagnosis_is_of_a_record() -> None:
+    model = classifier(deep(1, sg.relu), optim.SGD(0.1))
+    with pytest.raises(sg.DeclarationError, match=r"diagnose: expected the record .*; got Model"):
+        train.diagnose(model)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -251,14 +252,18 @@ def test_data_that_does_not_fit() -> None:
         r"expected 2 axes; got shape \(96,\)\n  declared at .*models.py",
         data | {"x": data["x"][:, 0]},
     )
-    refused(sg.ShapeError, r"x: expected shape", data | {"x": np.ones((96, 3))})
+    refused(
+        sg.ShapeError,
+        r"^data\['x'\]: expected shape \(B, 2\) = \(96, 2\); got \(96, 3\)",
+        data | {"x": np.ones((96, 3))},
+    )
     refused(sg.DTypeError, "expected int64; got float64", data | {"y": data["y"] * 1.0})
     refused(sg.DTypeError, "expected numbers; got <U1", data | {"y": np.full(96, "a")})
     refused(sg.CompileError, "the input 'y' is missing", {"x": data["x"]})
     refused(
         sg.CompileError,
-        r"y: expected 0 <= y < 3; got 7 at \(0,\)\n  y was declared at .*models.py:\d+$",
-        data | {"y": np.full(96, 7)},
+        r"^data\['y'\]: expected 0 <= y < 3; got 7 at \(95,\)\n  y was declared at",
+        data | {"y": np.append(data["y"][:-1], 7)},
     )
     refused(  # a stream is looked at as it comes
         sg.CompileError,
@@ -277,7 +282,7 @@ def test_iterables_that_do_not_fit() -> None:
     data = blobs()
     refused(sg.ShapeError, "at least one batch", [])
     refused(sg.ShapeError, "epoch 1 has no batch", lambda: iter([]))
-    refused(sg.DeclarationError, "batch 0 of epoch 1: expected a dict", [(data["x"], data["y"])])
+    refused(sg.DeclarationError, "batch 1 of epoch 1: expected a dict", [(data["x"], data["y"])])
     refused(sg.DeclarationError, "expected the function to give an iterable", lambda: 3)
     refused(
         sg.DeclarationError,
@@ -286,7 +291,137 @@ def test_iterables_that_do_not_fit() -> None:
         epochs=2,
     )
     bad = data | {"x": np.full((96, 2), np.nan)}
-    refused(sg.CompileError, r"batch 1 of epoch 1, 'x': NaN at \(0, 0\)", [data, bad])
+    refused(sg.CompileError, r"batch 2 of epoch 1, 'x': NaN at \(0, 0\)", [data, bad])
+
+
+def test_one_numbering_of_the_batches_of_a_stream() -> None:
+    good = blobs()
+    for bad, told in (
+        ({"x": np.full((96, 2), np.nan)}, "data, batch 2 of epoch 1, 'x': NaN"),
+        ({"x": np.ones((96, 3))}, "in batch 2 of epoch 1"),
+    ):
+        refused(sg.SymgradError, told, [good, good | bad])
+        refused(
+            sg.SymgradError,
+            "validation, batch 2 of epoch 1" if "data" in told else "in batch 2 of validation",
+            validation=[good, good | bad],
+        )
+
+
+class Untouched(train.Callback):
+    """No step is done: what does not fit is refused before."""
+
+    def on_begin(self, run: train.Run) -> None:
+        raise AssertionError("the run has begun")
+
+
+def test_all_data_are_looked_at_before_the_first_step() -> None:
+    good = blobs()
+    late = {"callbacks": [Untouched()], "batch_size": 4}
+    for bad, kind, told in (
+        ({"y": np.append(good["y"][:-1], 3)}, sg.CompileError, r"\['y'\]: .* got 3 at \(95,\)"),
+        ({"x": np.ones((96, 5))}, sg.ShapeError, r"\['x'\]: expected shape \(B, 2\)"),
+        ({"x": np.ones(96)}, sg.ShapeError, r"\['x'\]: expected 2 axes"),
+        ({"y": np.ones(96)}, sg.DTypeError, r"\['y'\]: expected int64; got float64"),
+        ({"x": np.full((96, 2), np.nan)}, sg.CompileError, r"\['x'\]: NaN at"),
+    ):
+        refused(kind, "^data" + told, good | bad, **late)
+        refused(kind, "^validation" + told, validation=good | bad, **late)
+        if "NaN" not in told:
+            with pytest.raises(kind, match=told):
+                train.evaluate(classifier(), classifier().init(), good | bad)
+    refused(sg.CompileError, "^data: step: the input 'y' is missing", {"x": good["x"]}, **late)
+    refused(
+        sg.CompileError,
+        "^validation: evaluate: the input 'y' is missing",
+        validation={"x": good["x"]},
+        **late,
+    )
+
+
+def test_labels_of_batches_of_a_declared_size_and_of_other_dtypes_are_looked_at() -> None:
+    labels = np.append(blobs(72)["y"][:-1], 3).astype(np.uint8)
+    refused(
+        sg.CompileError,
+        r"got 3 at \(31,\)\n.*\n  in the examples from number 40 on",
+        blobs(72) | {"y": labels},
+        model=classifier(size=32),
+        remainder="drop",
+        callbacks=[Untouched()],
+    )
+
+
+def test_of_mapped_arrays_the_shapes_are_looked_at_first(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.full((96, 2), np.nan))
+    np.save(tmp_path / "wide.npy", np.ones((96, 3)))
+    np.save(tmp_path / "y.npy", np.append(blobs()["y"][:-1], 3))
+    x, wide, y = (tmp_path / f"{name}.npy" for name in ("x", "wide", "y"))
+    late = {"callbacks": [Untouched()]}
+    refused(sg.ShapeError, "got .*, 3", {"x": wide, "y": y}, **late)
+    refused(sg.CompileError, r"got 3 at \(95,\)", {"x": x, "y": np.load(y)}, **late)
+    refused(sg.CompileError, "got 3 at", {"x": blobs()["x"], "y": y})
+
+
+def test_sizes_that_the_examples_share_with_another_input() -> None:
+    x, k, w = sg.input("x", ("B",)), sg.input("k", ("B", 2, "B")), sg.param("w", ())
+    z = sg.input("z", (3, "B"))
+    loss = ((w - x) ** 2).mean() + 0 * z.sum() + 0 * k.sum()
+    model = sg.compile(loss, optimizer=sg.optim.SGD(0.1))
+    data = {"x": np.ones(8), "z": np.ones((3, 4)), "k": np.ones((8, 2, 4))}
+    assert len(train.fit(model, data, epochs=1, batch_size=4).history) == 1
+
+
+def test_what_cannot_be_watched_or_measured_is_refused_before_the_first_step() -> None:
+    late, known = [Untouched()], r"; it will have \['epoch', 'step', 'loss', 'seconds'\]"
+    refused(
+        sg.DeclarationError,
+        f"EarlyStopping: the history will have no column 'validation_loss'{known}; pass "
+        "validation=, or watch 'loss'",
+        callbacks=[train.EarlyStopping(), *late],
+    )
+    refused(sg.DeclarationError, f"plateau: .*'f1'{known}$", plateau="f1", callbacks=late)
+    metrics = {"a": train.accuracy("label")}
+    refused(sg.DeclarationError, "the data have no 'label'", metrics=metrics, callbacks=late)
+
+    def write(run: train.Run) -> None:
+        run.history[-1]["f1"] = 1.0
+
+    stop = train.EarlyStopping("f1", patience=2, mode="max")
+    result = train.fit(classifier(), blobs(), epochs=9, callbacks=[write, stop])
+    assert result.history["f1"] == [1.0] * 3
+
+
+@pytest.mark.parametrize("value", [None, "high", [[1.0], [1.0, 2.0]], 1j])
+def test_a_metric_that_gives_no_number_is_named(value: Any) -> None:
+    match = r"^metrics\['f1'\]: expected a number, or an array of numbers; got "
+    refused(
+        sg.DeclarationError,
+        match + re.escape(repr(value)),
+        metrics={"f1": lambda outputs, batch: value},
+        callbacks=[Untouched()],
+    )
+
+
+def test_metrics_that_cannot_be_called_or_give_nothing_are_named() -> None:
+    refused(
+        sg.DeclarationError,
+        r"metrics\['f1'\]: expected a function of two arguments, .* takes \(outputs\)",
+        metrics={"f1": lambda outputs: 1.0},
+    )
+    empty = {"f1": lambda outputs, batch: np.zeros(0)}
+    refused(
+        sg.ShapeError,
+        r"metrics\['f1'\]: .* of validation; got empty",
+        metrics=empty,
+        validation=0.5,
+    )
+
+    def broken(outputs: Any, batch: Any) -> float:
+        return float(batch["nothing"])
+
+    with pytest.raises(KeyError) as caught:
+        train.fit(classifier(), blobs(), epochs=1, metrics={"f1": broken})
+    assert caught.value.__notes__ == ["raised by metrics['f1']"]
 
 
 def test_options_that_do_not_fit() -> None:
@@ -305,9 +440,15 @@ def test_options_that_do_not_fit() -> None:
     refused(sg.ShapeError, "give no batch of 100", batch_size=100, remainder="drop")
     refused(sg.DeclarationError, "no column 'validation_loss'", callbacks=[train.EarlyStopping()])
     x, w = sg.input("x", ("B",)), sg.param("w", ())
+    for call in (
+        lambda: train.fit((w * x).mean(), {}, epochs=1),  # type: ignore[arg-type]
+        lambda: train.evaluate((w * x).mean(), {}, {}),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(sg.DeclarationError, match=r": expected a compiled model, .*; got Expr"):
+            call()
     refused(sg.CompileError, "without optimizer=", model=sg.compile((w * x).mean()))
     plain = sg.compile((w * x).mean(), optimizer=sg.optim.SGD(0.1))
-    refused(sg.CompileError, "metrics need outputs", model=plain, metrics={"a": len})
+    refused(sg.CompileError, "metrics need outputs", model=plain, metrics={"a": max})
 
 
 def test_batches_of_a_size_that_is_declared() -> None:
