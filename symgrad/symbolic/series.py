@@ -9,7 +9,7 @@ __all__ = ["Truth", "fit", "with_many_digits"]
 
 #: digits at most: enough for a function that cancels twice at 1e-60
 _MOST = 420
-#: beyond this e^x and x^y = e^(y log x) are not asked for: what is made of them takes that many bits
+#: beyond this e^x and x^y are not asked for: what is made of them takes that many bits
 _LARGEST_EXPONENT = 1e7
 #: beyond so many bits nor is a sine: it takes as many of pi
 _LARGEST_ANGLE = 100_000
