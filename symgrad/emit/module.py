@@ -224,7 +224,10 @@ def print_entry(
         ("STATES", entry.states if _are_read(entry.states, entry) else []),
     ]:
         if leaves:
-            body += unpacking([context.leaf_names[p] for p in leaves], "params", table, writes)
+            names_of = tuple([context.leaf_names[p] for p in leaves])
+            written = [str(p.attrs["name"]) for p in leaves if entry.commits.get(p, p) is not p]
+            some = len(written) == len(leaves) or written
+            body += unpacking(names_of, "params", table, writes and some)
             context.use("_unpack")
             unpacked = len(body)
     body += signature.sizes_of([*entry.params, *entry.states])

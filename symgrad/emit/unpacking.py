@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from symgrad.emit.literals import quoted
 from symgrad.emit.printer import Context
 from symgrad.ir.node import Expr
 
@@ -20,14 +21,28 @@ def bound(left: str, value: str) -> list[str]:
     return ["(", *(f"    {line}" for line in lines), f") = {value}"]
 
 
-def unpacking(names: Sequence[str], source: str, table: str, writes: bool) -> list[str]:
-    """``a, b = _unpack(params, PARAMS, "params")``."""
+def unpacking(
+    names: Sequence[str], source: str, table: str, writes: bool | Sequence[str]
+) -> list[str]:
+    """``a, b = _unpack(params, PARAMS, "params")``; `writes` are the keys of what is updated."""
     left = f"({names[0]},)" if len(names) == 1 else ", ".join(names)
-    return bound(left, _unpack(source, table, writes))
+    value = _unpack(source, table, writes)
+    if len(value) < 90 or isinstance(writes, bool):
+        return bound(left, value)
+    keys = ", ".join([quoted(key).replace(" ", "\0") for key in writes])  # no line ends in a key
+    lines = textwrap.wrap(f"{keys},", 84, break_long_words=False, break_on_hyphens=False)
+    items = ["        " + line.replace("\0", " ") for line in lines]
+    whole = [f'    {source}, {table}, "{source}",', "    write=(", *items, "    ),"]
+    return [*bound(left, "_unpack("), *whole, ")"]
 
 
-def _unpack(source: str, table: str, writes: bool) -> str:
-    write = ", write=True" if writes else ""
+def _unpack(source: str, table: str, writes: bool | Sequence[str]) -> str:
+    if not isinstance(writes, bool):
+        keys = ", ".join([quoted(key) for key in writes])
+        value = f"({keys},)" if len(writes) == 1 else f"({keys})"
+    else:
+        value = str(writes)
+    write = f", write={value}" if writes else ""
     return f'_unpack({source}, {table}, "{source}"{write})'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,28 @@ class Hashable:
         self.value = value
 
 
+def _require_initialiser(value: Any, full: str) -> None:
+    """Refuse a class, or a function of other arguments: as a rule it was meant to be called."""
+    try:
+        inspect.signature(value).bind(None, (), None)
+        fits = not isinstance(value, type)
+    except TypeError:
+        fits = False
+    except ValueError:  # written in C, without a signature
+        fits = True
+    if not fits:
+        shown = getattr(value, "__name__", repr(value))
+        raise DeclarationError(
+            f"init of {full!r}: expected a callable (rng, shape, dtype); got {shown}, which does "
+            f"not take these; if it makes an initialiser, call it: {shown}()"
+        )
+
+
 def _initialiser(value: Any, full: str, shape: tuple[Any, ...]) -> Hashable:
-    if value is None or callable(value):
+    if value is None:
+        return Hashable(value)
+    if callable(value):
+        _require_initialiser(value, full)
         return Hashable(value)
     try:
         array = np.asarray(value)

@@ -59,7 +59,7 @@ class FormulaOp(Elementwise):
         self.source = source
         self.expression = expression_of(source, parameters)
         self._values: dict[Any, tuple[list[Expr], Expr]] = {}
-        self._slopes: dict[Any, list[Expr | None]] = {}
+        self._slopes: dict[Any, Expr | None] = {}
         self.cost = len([n for n in topological([self._value(self._floats(1))[1]]) if n.args])
 
     def __reduce__(self) -> Any:
@@ -92,35 +92,42 @@ class FormulaOp(Elementwise):
         return made if made.shape == shape else FUNCTIONS["broadcast_to"](made, shape)
 
     def partials(self, node: Expr) -> Sequence[Expr | None]:
+        return self.needed_partials(node, [True] * self.arity)
+
+    def needed_partials(self, node: Expr, needs: Sequence[bool]) -> Sequence[Expr | None]:
         dtypes = tuple([arg.dtype for arg in node.args])
-        if dtypes not in self._slopes:
-            with provenance.quiet():
-                self._slopes[dtypes] = self._derived(dtypes)
         leaves, _ = self._value(dtypes)
         mapping = dict(zip(leaves, node.args, strict=True))
-        return [None if p is None else substitute([p], mapping)[0] for p in self._slopes[dtypes]]
+        found: list[Expr | None] = []
+        for i, need in enumerate(needs):
+            slope = self._slope(dtypes, i) if need else None
+            found.append(None if slope is None else substitute([slope], mapping)[0])
+        return found
 
-    def _derived(self, dtypes: tuple[np.dtype[Any], ...]) -> list[Expr | None]:
+    def _slope(self, dtypes: tuple[np.dtype[Any], ...], index: int) -> Expr | None:
+        """The partial with respect to one argument, of scalar leaves; SymPy may take seconds."""
+        if (dtypes, index) not in self._slopes:
+            with provenance.quiet():
+                self._slopes[dtypes, index] = self._derived(dtypes, index)
+        return self._slopes[dtypes, index]
+
+    def _derived(self, dtypes: tuple[np.dtype[Any], ...], index: int) -> Expr | None:
         from symgrad.symbolic.partials import derivatives
 
         leaves, value = self._value(dtypes)
-        own = cotangents([value], [literal(1, value.dtype)], leaves)
-        chosen: list[Expr | None] = []
-        for i, (mine, leaf) in enumerate(zip(own, leaves, strict=True)):
-            if mine is None:
-                chosen.append(None)
+        leaf = leaves[index]
+        (own,) = cotangents([value], [literal(1, value.dtype)], [leaf])
+        if own is None:
+            return None
+        forms, candidates = derivatives(self.expression, self.parameters[index]), []
+        for form in forms:
+            try:
+                made = _translated(form, self.parameters, leaves)
+            except CompileError:
                 continue
-            forms, candidates = derivatives(self.expression, self.parameters[i]), []
-            for form in forms:
-                try:
-                    made = _translated(form, self.parameters, leaves)
-                except CompileError:
-                    continue
-                candidates.append(stabilised([made], leaves)[0])
-            candidates.append(mine)
-            best = _most_accurate(candidates, leaves, forms[0], self.parameters)
-            chosen.append(best if best.dtype == leaf.dtype else best.astype(leaf.dtype))
-        return chosen
+            candidates.append(stabilised([made], leaves)[0])
+        best = _most_accurate([*candidates, own], leaves, forms[0], self.parameters)
+        return best if best.dtype == leaf.dtype else best.astype(leaf.dtype)
 
 
 def _translated(expression: Any, parameters: tuple[str, ...], leaves: list[Expr]) -> Expr:
@@ -146,8 +153,8 @@ def _most_accurate(
     distinct = list(dict.fromkeys(candidates))
     if len(distinct) == 1:
         return distinct[0]
-    points = _points(len(leaves), parameters)
-    truths = [_truth(exact, point, parameters) for point in points]
+    points = _points(len(leaves))
+    truths = _truths(exact, points, parameters)
     known = [i for i, truth in enumerate(truths) if truth is not None]
     columns = [np.array([points[i][j] for i in known]) for j in range(len(leaves))]
     wide = [
@@ -166,7 +173,7 @@ def _most_accurate(
     return min(good, key=lambda c: len(topological([c])))  # the shortest of those as good
 
 
-def _points(count: int, parameters: tuple[str, ...]) -> list[tuple[float, ...]]:
+def _points(count: int) -> list[tuple[float, ...]]:
     draw = random.Random(0)
     sizes = [s * sign for s in _SIZES for sign in (1, -1)]
     if count == 1:
@@ -177,32 +184,31 @@ def _points(count: int, parameters: tuple[str, ...]) -> list[tuple[float, ...]]:
     ]
 
 
-def _truth(exact: Any, point: tuple[float, ...], parameters: tuple[str, ...]) -> Any:
-    """The value at a point to many digits; None where it is not real or not finite."""
-    import sympy
+def _truths(exact: Any, points: list[tuple[float, ...]], parameters: tuple[str, ...]) -> list[Any]:
+    """The values at points to many digits; None where it is not real, not finite or not known.
 
+    With mpmath's numbers, whose size is bounded: a power of exact ones may have 10^150 digits.
+    """
     from symgrad.symbolic.formulas import symbols_of
+    from symgrad.symbolic.series import Truth
 
-    values = {
-        s: sympy.Rational(float(v)) for s, v in zip(symbols_of(parameters), point, strict=True)
-    }
-    try:
-        found = exact.subs(values).evalf(40, maxn=4000)
-    except Exception:  # SymPy raises all sorts outside of a domain
-        return None
-    if not (found.is_Float or found.is_Rational) or not 1e-300 < abs(found) < 1e300:
-        return None
+    truth = Truth(exact, *symbols_of(parameters))
+    found = []
+    for point in points:
+        try:
+            value = truth(*point)
+        except Exception:  # a function that mpmath has not, or not there
+            value = None
+        found.append(value if value is not None and 1e-300 < abs(value) < 1e300 else None)
     return found
 
 
 def _ulps(got: float, truth: Any) -> float:
     """The error, in units in the last place of the true value."""
-    import sympy
-
     if not math.isfinite(got):
         return _WORST
     unit = float(np.spacing(abs(float(truth))))
-    return min(_WORST, abs(float((sympy.Rational(got) - truth) / unit)))
+    return min(_WORST, abs(float((got - truth) / unit)))
 
 
 # ---------------------------------------------------------------- declaring

@@ -86,16 +86,20 @@ class Model(Declared):
             raise CompileError(f"init: seed must be an integer >= 0; got {seed!r}")
         return self._call("init", seed, **dims)  # type: ignore[no-any-return]
 
-    def predict(self, params: Params, /, **data: Any) -> Any:
+    def predict(self, params: Params, /, *unnamed: Any, **data: Any) -> Any:
         """The outputs, in evaluation mode."""
         self._require("predict")
+        if unnamed:
+            raise self._by_name("predict", unnamed)
         return trees.restored(self._made.tree, self._run("predict", params, data))
 
-    def evaluate(self, params: Params, /, **data: Any) -> Any:
+    def evaluate(self, params: Params, /, *unnamed: Any, **data: Any) -> Any:
         """The loss, in evaluation mode."""
+        if unnamed:
+            raise self._by_name("evaluate", unnamed)
         return self._run("evaluate", params, data)
 
-    def forward(self, params: Params, /, **data: Any) -> tuple[Any, tuple[Any, ...]]:
+    def forward(self, params: Params, /, *unnamed: Any, **data: Any) -> tuple[Any, tuple[Any, ...]]:
         """The loss, and the residuals that ``backward`` needs and nothing else.
 
         Parameters
@@ -113,6 +117,8 @@ class Model(Declared):
         >>> float(loss), float(model.backward(residuals)["w"])
         (36.0, 36.0)
         """
+        if unnamed:
+            raise self._by_name("forward", unnamed)
         return self._run("forward", params, data)  # type: ignore[no-any-return]
 
     def backward(self, residuals: tuple[Any, ...], cotangent: Any = 1.0) -> Params:
@@ -129,7 +135,7 @@ class Model(Declared):
             raise ShapeError(f"backward: expected a number as the cotangent; got {cotangent!r}")
         return self._call("backward", residuals, cotangent)  # type: ignore[no-any-return]
 
-    def value_and_grad(self, params: Params, /, **data: Any) -> tuple[Any, Params]:
+    def value_and_grad(self, params: Params, /, *unnamed: Any, **data: Any) -> tuple[Any, Params]:
         """The loss and its gradients, in one function; :func:`compile` has an example.
 
         Parameters
@@ -138,6 +144,8 @@ class Model(Declared):
         **data : arrays
             By the names of the inputs; ``rng`` where the entry draws random numbers.
         """
+        if unnamed:
+            raise self._by_name("value_and_grad", unnamed)
         return self._run("value_and_grad", params, data)  # type: ignore[no-any-return]
 
     def init_optimizer(self, params: Params) -> Params:
@@ -147,7 +155,7 @@ class Model(Declared):
         self.check_params(params)
         return self._call("init_optimizer", params)  # type: ignore[no-any-return]
 
-    def step(self, params: Params, opt_state: Params, /, **data: Any) -> Any:
+    def step(self, params: Params, opt_state: Params, /, *unnamed: Any, **data: Any) -> Any:
         """One training step: updates `params` and `opt_state` in place, returns the loss.
 
         A model that was compiled with ``watch=`` returns the loss and a dict of what is watched.
@@ -175,6 +183,8 @@ class Model(Declared):
         (1.0, 1.5)
         """
         self._require("step")
+        if unnamed:
+            raise self._by_name("step", unnamed)
         self._require_dict("step", "opt_state", opt_state)
         return self._run("step", params, data, opt_state)
 
@@ -297,6 +307,17 @@ class Model(Declared):
             return function(*args, **kwargs)
         except SymgradError as error:
             raise explained(error, self._places) from None
+
+    def _by_name(self, entry: str, unnamed: tuple[Any, ...]) -> CompileError:
+        """What is wrong with data that is given by position."""
+        self._function(entry)
+        call = ", ".join(
+            ["params", *(["opt_state"] if entry == "step" else [])]
+            + [f"{name}=..." for name in self._made.signatures[entry]]
+        )
+        return CompileError(
+            f"{entry}: data is given by name, {entry}({call}); got {len(unnamed)} more by position"
+        )
 
     def _bind(self, entry: str, data: dict[str, Any]) -> list[Any]:
         names = self._made.signatures[entry]

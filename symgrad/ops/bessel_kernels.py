@@ -1,4 +1,4 @@
-"""Differences of scaled Bessel functions that are nearly equal, in NumPy alone.
+"""Logarithms of Bessel functions, and differences of nearly equal ones, in NumPy alone.
 
 The coefficients interpolate 60-digit values at Chebyshev points. See ``kernels`` for the contract.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from symgrad.ops.kernels import as_floating, deliver
 from symgrad.ops.special_kernels import horner
 
-__all__ = ["i_difference", "k_difference"]
+__all__ = ["i_difference", "k_difference", "log_i0"]
 
 # x e^-x (I_0(x) - I_1(x)) on [1, 8], in powers of (x - 4.5) / 3.5, highest first
 I_NEAR = (
@@ -67,3 +67,25 @@ def k_difference(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     t = np.minimum(z, 1e30)
     y = horner(K_FAR, (t - 1) / (t + 1)) / z / np.sqrt(z)
     return deliver(np.where(x >= 1, y, np.nan).astype(x.dtype), out)
+
+
+def log_i0(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """log I_0(x): log1p of the series without its 1, and from 30 on by the expansion at infinity.
+
+    That is |x| - log(2 pi |x|) / 2 + log1p of a series in 1 / |x|.
+    """
+    x = as_floating(x)
+    size = np.abs(x)
+    near, far = np.minimum(np.nan_to_num(size), 30), np.clip(size, 30, np.finfo(x.dtype).max)
+    square = np.square(near / 2)
+    term = total = square
+    k = 1
+    while np.any(term > np.finfo(x.dtype).eps / 8 * total):
+        k += 1
+        term = term * square / (k * k)
+        total = total + term
+    rest = np.zeros_like(far)
+    for k in range(24, 0, -1):
+        rest = (1 + rest) * ((2 * k - 1) ** 2 / (8 * k)) / far
+    tail = np.log1p(rest) - np.log(far) / 2 - 0.9189385332046727  # log(2 pi) / 2
+    return deliver(np.where(size <= 30, np.log1p(total), size + tail).astype(x.dtype), out)

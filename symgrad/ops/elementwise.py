@@ -131,10 +131,15 @@ class Elementwise(Op):
 
         return partials(self, node)
 
+    def needed_partials(self, node: Expr, needs: Sequence[bool]) -> Sequence[Expr | None]:
+        """The partials with respect to the arguments that `needs` tells; others may be None."""
+        return self.partials(node)
+
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         out: list[Expr | None] = []
         self._refuse_fixed(needs)
-        for arg, partial, need in zip(node.args, self.partials(node), needs, strict=True):
+        partials = self.needed_partials(node, needs)
+        for arg, partial, need in zip(node.args, partials, needs, strict=True):
             if not need or partial is None:
                 out.append(None)
             else:
@@ -143,8 +148,9 @@ class Elementwise(Op):
 
     def jvp(self, node: Expr, tangents: tuple[Expr | None, ...]) -> Expr | None:
         total: Expr | None = None
-        self._refuse_fixed([tangent is not None for tangent in tangents])
-        for tangent, partial in zip(tangents, self.partials(node), strict=True):
+        needs = [tangent is not None for tangent in tangents]
+        self._refuse_fixed(needs)
+        for tangent, partial in zip(tangents, self.needed_partials(node, needs), strict=True):
             if tangent is None or partial is None:
                 continue
             term = masking.times(tangent, partial)

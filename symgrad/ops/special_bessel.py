@@ -14,7 +14,7 @@ from symgrad.ir.code import Code
 from symgrad.ir.node import Expr
 from symgrad.ir.op import Example, public
 from symgrad.ops import bessel_kernels
-from symgrad.ops.elementwise import elementwise
+from symgrad.ops.elementwise import elementwise, floating
 from symgrad.ops.ordered import Ordered, order_of, ordered
 from symgrad.ops.rounding import sign
 from symgrad.ops.selection import where
@@ -309,6 +309,33 @@ def i0e(x: Any) -> Any:
     Notes
     -----
     Its slope at the kink at 0 is 0, the element of least norm.
+    """
+
+
+@elementwise(
+    formula="log(besseli(0, x))",
+    partials=lambda out, x: (i1e(x) / i0e(x),),
+    numpy="log_i0({0})",
+    latex=r"\log I_0\left({0}\right)",
+    dtype=floating,
+    kernels=(bessel_kernels.log_i0,),
+    namespace="special",
+    cost=120,
+    examples=(
+        Example(lambda x: log_i0(x), lambda x: np.log(np.i0(x)), ((3, 4),)),
+        Example(lambda x: log_i0(x), lambda x: np.log(np.i0(x)), ((3,),), domain=((28.0, 34.0),)),
+    ),
+)
+def log_i0(x: Any) -> Any:
+    """Logarithm of i0(x): x^2 / 4 near 0, finite far out; its slope is i1(x) / i0(x).
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> x = sg.input("x", ())
+    >>> f = sg.function([x], sg.log_i0(x))
+    >>> float(f(1e-9)), round(float(f(800.0)), 4)
+    (2.5e-19, 795.7389)
     """
 
 

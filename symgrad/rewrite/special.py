@@ -45,6 +45,7 @@ from symgrad.rewrite.pattern import (
     kve,
     log,
     log1p,
+    log_i0,
     log_ndtr,
     logit,
     ndtr,
@@ -95,13 +96,9 @@ def _signed(scale: Expr, sign: Expr) -> LogForm:
 @form_of("bessel_i")
 def _i_of_order(node: Expr, forms: Forms) -> LogForm | None:
     x, order = node.args[0], node.attrs["order"]
-    if order:
-        return _of_scaled(x, i1e(x) if order == 1 else ive(order, x))
-    # near 0 the second form cancels, in the first i0 is near 1
-    size = absolute(x)
-    near = size < 1
-    z = where(near, 1, size)
-    return LogForm(where(near, log1p(i0(where(near, x, 0)) + (-1)), z + log(i0e(z))))
+    if not order:
+        return LogForm(log_i0(x))
+    return _of_scaled(x, i1e(x) if order == 1 else ive(order, x))
 
 
 @form_of("k0", "k1")

@@ -1,4 +1,4 @@
-"""Functions of one variable with many digits: their exact values, and polynomials that fit them."""
+"""Functions with many digits: their exact values, and polynomials that fit them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ __all__ = ["Truth", "fit", "with_many_digits"]
 
 #: digits at most: enough for a function that cancels twice at 1e-60
 _MOST = 420
-#: beyond this argument e^x is not asked for: its logarithm is a number of too many digits
+#: beyond this e^x and x^y are not asked for: what is made of them takes that many bits
 _LARGEST_EXPONENT = 1e7
+#: beyond so many bits nor is a sine: it takes as many of pi
+_LARGEST_ANGLE = 100_000
 
 Function = Callable[[Any], Any]
 
@@ -20,53 +22,69 @@ def with_many_digits(parameters: Sequence[Any], formula: Any) -> Callable[..., A
     import mpmath
     import sympy
 
-    def exp(x: Any) -> Any:
-        if abs(x) > _LARGEST_EXPONENT:
-            raise OverflowError
-        return mpmath.exp(x)
+    def bounded(name: str) -> Function:
+        function, angle = getattr(mpmath, name), name in ("sin", "cos", "tan")
 
+        def at(x: Any) -> Any:
+            exponent = mpmath.im(x) if angle else x
+            if abs(exponent) > _LARGEST_EXPONENT or (angle and mpmath.mag(x) > _LARGEST_ANGLE):
+                raise OverflowError
+            return function(x)
+
+        return at
+
+    def power(x: Any, y: Any) -> Any:
+        if x and abs(y * mpmath.log(abs(x))) > _LARGEST_EXPONENT:
+            raise OverflowError
+        return mpmath.power(x, y)
+
+    functions = {name: bounded(name) for name in ("exp", "sinh", "cosh", "sin", "cos", "tan")}
+    formula = formula.replace(
+        lambda part: part.is_Pow and not part.exp.is_number,
+        lambda part: sympy.Function("power")(part.base, part.exp),
+    )
     made: Callable[..., Any] = sympy.lambdify(
-        list(parameters), formula, modules=[{"exp": exp}, "mpmath"], cse=True
+        list(parameters), formula, modules=[functions | {"power": power}, "mpmath"], cse=True
     )
     return made
 
 
 class Truth:
-    """A formula of one real variable, evaluated until two precisions agree.
+    """A formula of real variables, evaluated until two precisions agree.
 
     Parameters
     ----------
     formula : SymPy expression, or a function of mpmath's numbers
-    symbol : SymPy symbol, optional
-        Of an expression.
+    symbols : SymPy symbols
+        Of an expression: its variables, in the order of a call's arguments.
     """
 
-    def __init__(self, formula: Any, symbol: Any = None) -> None:
-        self._at = formula if symbol is None else with_many_digits([symbol], formula)
+    def __init__(self, formula: Any, *symbols: Any) -> None:
+        self._at = with_many_digits(symbols, formula) if symbols else formula
 
-    def _rounded(self, x: Any, digits: int) -> Any:
+    def _rounded(self, point: Sequence[Any], digits: int) -> Any:
         import mpmath
 
         with mpmath.workdps(digits):
-            value = self._at(mpmath.mpf(x))
+            value = self._at(*[mpmath.mpf(x) for x in point])
         return None if isinstance(value, mpmath.mpc) or not mpmath.isfinite(value) else value
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, *point: Any) -> Any:
         """The value with at least 30 good digits; None where there is none, or it is not known."""
         import mpmath
 
         try:
-            tiny = int(-2 * mpmath.log10(abs(x))) if 0 < abs(x) < 1 else 0
-            digits, last = 60 + tiny, self._rounded(x, 45 + tiny)
+            tiny = int(-2 * mpmath.log10(min([1, *[abs(x) for x in point if x]])))
+            digits, last = 60 + tiny, self._rounded(point, 45 + tiny)
             while digits <= _MOST + 2 * tiny:
-                value = self._rounded(x, digits)
+                value = self._rounded(point, digits)
                 if value is None or last is None:
                     return None
                 if value and abs(value - last) <= abs(value) * mpmath.mpf(10) ** -30:
                     return value
                 digits, last = 2 * digits, value
             # what vanishes may do so only at this many digits
-            return self._rounded(x, 1500) if last == 0 else None
+            return self._rounded(point, 1500) if last == 0 else None
         except (ArithmeticError, ValueError, TypeError):
             pass
         return None

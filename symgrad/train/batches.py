@@ -18,6 +18,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad import CompileError, DeclarationError, DTypeError, ShapeError
+from symgrad.nn.layer import shown
 from symgrad.options import whole
 
 __all__ = [
@@ -102,7 +103,10 @@ def batches_of(
     if nan not in ("raise", "allow"):
         raise DeclarationError(f"nan: expected 'raise' or 'allow'; got {nan!r}")
     if isinstance(data, Mapping):
-        arrays = {str(name): _array(f"{what}[{name!r}]", value) for name, value in data.items()}
+        arrays = {
+            str(name): _array(f"{what}[{name!r}]", value, model.inputs.get(str(name)))
+            for name, value in data.items()
+        }
         order = Order(seed, shuffle, remainder, rows)
         return ArrayBatches(arrays, model, batch_size, order, nan, what)
     if isinstance(data, (str, bytes, np.ndarray)) or not (callable(data) or _iterable(data)):
@@ -111,15 +115,16 @@ def batches_of(
             f"{sorted(model.inputs)}, an iterable of such dicts, or a function of the epoch's "
             f"number that gives one; got {type(data).__name__}"
         )
-    return StreamBatches(data, nan, what)
+    return StreamBatches(data, model, nan, what)
 
 
 def _iterable(value: Any) -> bool:
     return isinstance(value, Iterable) or hasattr(value, "__getitem__")
 
 
-def _array(name: str, value: Any) -> Array:
+def _array(name: str, value: Any, declared: sg.Expr | None) -> Array:
     """An array, or the one that a .npy file holds, mapped into memory."""
+    where = _place(declared)
     if isinstance(value, (str, os.PathLike)):
         path = Path(value)
         if path.suffix != ".npy":
@@ -134,15 +139,25 @@ def _array(name: str, value: Any) -> Array:
     if isinstance(value, np.ma.MaskedArray):
         raise DTypeError(
             f"{name}: expected an array; got a masked one: pass its data, and the mask as an input "
-            "of its own"
+            f"of its own{where}"
         )
     try:
         array: Array = np.asanyarray(value)
     except ValueError as error:
-        raise ShapeError(f"{name}: expected an array; got rows that differ: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{name}: expected numbers; got {array.dtype}")
+        raise ShapeError(
+            f"{name}: expected an array; got rows that differ: {error}{where}"
+        ) from None
+    kinds = "biufc" if declared is not None and declared.dtype.kind == "c" else "biuf"
+    if array.dtype.kind not in kinds:
+        got = "None" if value is None else array.dtype
+        raise DTypeError(f"{name}: expected numbers; got {got}{where}")
     return array
+
+
+def _place(declared: sg.Expr | None) -> str:
+    """Where an input was declared, for the end of a message."""
+    known = declared is not None and declared.location
+    return f"\n  declared at {known}" if known else ""
 
 
 def per_example(names: Iterable[str], inputs: Mapping[str, sg.Expr]) -> list[str]:
@@ -378,8 +393,9 @@ class StreamBatches:
 
     count: int | None
 
-    def __init__(self, source: Any, nan: str, what: str) -> None:
+    def __init__(self, source: Any, model: sg.Model, nan: str, what: str) -> None:
         self._source, self._nan, self.what = source, nan, what
+        self._inputs = model.inputs
         self._begun = False
         self.count = None if callable(source) or not hasattr(source, "__len__") else len(source)
         if self.count == 0:
@@ -408,7 +424,9 @@ class StreamBatches:
                 )
             # copied: its memory may be the source's, for the next batch, and steps are repeatable
             made = {
-                str(name): np.array(_array(f"{where}, {name!r}", value))
+                str(name): np.array(
+                    _array(f"{where}, {name!r}", value, self._inputs.get(str(name)))
+                )
                 for name, value in batch.items()
             }
             if self._nan == "raise":
@@ -456,9 +474,10 @@ def _takes_one(function: Callable[..., Any]) -> bool:
 
 def _fits(name: str, array: Array, declared: sg.Expr) -> None:
     """Refuse an array whose axes after the first cannot be those of the input."""
-    where = f"\n  declared at {declared.location}" if declared.location else ""
+    where = _place(declared)
     if array.ndim != declared.ndim:
-        raise ShapeError(f"{name}: expected {declared.ndim} axes; got shape {array.shape}{where}")
+        shape = shown(declared.shape)
+        raise ShapeError(f"{name}: expected shape {shape}; got {array.shape}{where}")
     if array.size and not np.can_cast(array.dtype, declared.dtype, "same_kind"):
         raise DTypeError(f"{name}: expected {declared.dtype}; got {array.dtype}{where}")
 

@@ -467,3 +467,16 @@ def test_trace_names_inputs_as_the_function_does() -> None:
     assert model.evaluate({}, **data) == 16.0
     with pytest.raises(sg.DeclarationError, match=r"trace: .*missing a required argument: 'x'"):
         sg.trace(energy)
+
+
+@pytest.mark.parametrize(
+    "init", [sg.init.he_normal, sg.init.zeros, sg.init.VarianceScaling, lambda shape: shape]
+)
+def test_an_initialiser_that_was_not_called_is_refused(init: Any) -> None:
+    for declare in (sg.param, sg.state):
+        with pytest.raises(
+            sg.DeclarationError,
+            match=rf"init of 'w': expected a callable \(rng, shape, dtype\); got {init.__name__}, "
+            rf".*call it: {init.__name__}\(\)",
+        ):
+            declare("w", (3, 3), init=init)

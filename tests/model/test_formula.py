@@ -265,3 +265,40 @@ def test_spellings() -> None:
     assert names_in("b * x + exp(a) - pi") == ("b", "x", "a")
     assert names_in("I * E + x") == ("I", "E", "x")  # a current, an energy
     assert read("gamma * x", {"gamma": y, "x": x}) == x * y  # a name that is given goes first
+
+
+POWERS = [
+    ("x**a", lambda x, a: x**a),
+    ("(1 + x)**a", lambda x, a: (1 + x) ** a),
+    ("x**a * exp(-x)", lambda x, a: x**a * mpmath.exp(-x)),
+    ("sin(x**a)", lambda x, a: mpmath.sin(x**a)),
+    ("x**(x**a)", lambda x, a: x ** (x**a)),
+    ("sinh(sinh(x)) * a", lambda x, a: mpmath.sinh(mpmath.sinh(x)) * a),
+    (
+        "(abs(2 - a) / a) * ((x**2 / abs(2 - a) + 1)**(a / 2) - 1)",  # Barron (2019)
+        lambda x, a: abs(2 - a) / a * ((x**2 / abs(2 - a) + 1) ** (a / 2) - 1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("formula", "exact"), POWERS, ids=[f for f, _ in POWERS])
+def test_powers_with_a_parameter_have_slopes(formula: str, exact: Any) -> None:
+    # such powers of exact numbers as large as 1e150 do not fit any memory
+    fn = sg.elementwise("powers", formula)
+    x = sg.input("x", ("B",))
+    value = fn(x=x, a=1.5)
+    got = sg.function([x], [value, sg.grad(value.sum(), x)])(np.array([0.5, 2.0, 3.0]))
+    for i, point in enumerate([mpmath.mpf("0.5"), mpmath.mpf(2), mpmath.mpf(3)]):
+        a = mpmath.mpf("1.5")
+        np.testing.assert_allclose(got[0][i], float(exact(point, a)), rtol=1e-13)
+        slope = mpmath.diff(lambda t, a=a: exact(t, a), point)
+        np.testing.assert_allclose(got[1][i], float(slope), rtol=1e-12)
+
+
+def test_only_slopes_that_are_needed_are_derived() -> None:
+    fn = sg.elementwise("needed", "x**a * a")
+    x, a = sg.input("x", ("B",)), sg.input("a", ())
+    sg.grad(fn(x, 1.5).sum(), x)
+    assert [index for _, index in fn.op._slopes] == [0]
+    sg.grad(fn(x, a).sum(), a)
+    assert sorted(index for _, index in fn.op._slopes) == [0, 1]

@@ -765,3 +765,21 @@ def test_labels_are_checked_where_a_parameter_decides_how_many_there_are() -> No
         with pytest.raises(sg.CompileError, match=f"0 <= ids < 3; got {wrong}"):
             model.value_and_grad(params, ids=[wrong])
 
+
+@pytest.mark.parametrize("entry", ["predict", "evaluate", "forward", "value_and_grad", "step"])
+def test_data_by_position_is_refused_with_the_names(entry: str) -> None:
+    x, y, w = sg.input("x", ("B",)), sg.input("y", ("B",)), sg.param("w", ())
+    model = sg.compile(((w * x - y) ** 2).mean(), outputs=w * x, optimizer=sg.optim.SGD(0.1))
+    params = model.init()
+    first = [params, *([model.init_optimizer(params)] if entry == "step" else [])]
+    asked = "x=..." if entry == "predict" else "x=..., y=..."
+    call = rf"{entry}\(params, {'opt_state, ' if entry == 'step' else ''}{asked}\)"
+    with pytest.raises(sg.CompileError, match=rf"data is given by name, {call}; got 2 more"):
+        getattr(model, entry)(*first, [1.0], [2.0])
+
+
+def test_no_data_is_called_none() -> None:
+    x = sg.input("x", ("B",))
+    model = sg.compile((x * sg.param("w", ())).sum())
+    with pytest.raises(sg.DTypeError, match=r"x: expected float64; got None\n  x was declared at"):
+        model.evaluate(model.init(), x=None)

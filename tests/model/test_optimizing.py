@@ -212,3 +212,47 @@ def test_a_side_does_not_compute_again_what_was_there_before() -> None:
         [x, w], [y, sg.cond(y > 0, lambda: sg.exp(y) * 0.5, lambda: y)], style="readable"
     )
     assert f.source.count(" @ ") == 1
+
+
+def one_frozen(names: tuple[str, ...] = ("w",)) -> tuple[sg.Model, Any]:
+    x, kept = sg.input("x", ("B", 3)), sg.param("kept", (3,), init=1.0)
+    ws, s = [sg.param(name, (3,), init=0.5) for name in names], sg.state("s", ())
+    sg.update(s, s + 1)
+    loss = sum((x * w * kept).sum() ** 2 for w in ws) + s
+    model = sg.compile(loss, optimizer=sg.optim.SGD(0.1, momentum=0.9), wrt=ws)
+    return model, {"x": np.ones((2, 3))}
+
+
+@pytest.mark.parametrize("key", ["w", "s", "v.w", "steps"])
+def test_a_read_only_array_is_refused_before_anything_is_written(key: str) -> None:
+    model, data = one_frozen()
+    params = model.init()
+    slots = model.init_optimizer(params)
+    before = {name: array.copy() for name, array in (params | slots).items()}
+    (params | slots)[key].flags.writeable = False
+    what = "params" if key in params else "opt_state"
+    with pytest.raises(sg.CompileError, match=rf"{what}\['{key}'\].*read-only: pass a copy"):
+        model.step(params, slots, **data)
+    for name, array in (params | slots).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_what_a_step_does_not_update_may_be_read_only() -> None:
+    model, data = one_frozen()
+    params = model.init()
+    params["kept"].flags.writeable = False
+    model.step(params, model.init_optimizer(params), **data)
+    assert params["w"][0] != 0.5 and params["kept"][0] == 1
+    assert np.isfinite(model.evaluate(params, **data))
+    params["w"] = [0.5, 0.5, 0.5]
+    with pytest.raises(sg.DTypeError, match="array of float64 to update in place; got list"):
+        model.step(params, model.init_optimizer(params), **data)
+
+
+def test_the_names_of_what_is_updated_are_wrapped_between_them() -> None:
+    model, data = one_frozen(tuple(f"a rather  long 'name' {i}" for i in range(12)))
+    params = model.init()
+    model.step(params, model.init_optimizer(params), **data)
+    assert all(params[name][0] != 0.5 for name in params if name.startswith("a rather"))
+    unpacked = model.source.split("_unpack(\n")[1].split("    )\n")[0]
+    assert max(map(len, unpacked.splitlines())) <= 100

@@ -274,6 +274,11 @@ CASES: dict[str, Case] = {
     ),
     # Bessel
     "i0e": unary(scaled_i(0), i0e_slope, [x for x in REAL if abs(x) > 1e-300 and abs(x) < 1e200]),
+    "log_i0": unary(
+        high(lambda x: abs(x) + mp.log(scaled_i(0)(x)), 400),
+        lambda x: scaled_i(1)(x) / scaled_i(0)(x),
+        [x for x in REAL if abs(x) > 1e-150 and abs(x) < 1e200], 4, 12,  # SciPy's i1e and i0e
+    ),
     "i1e": unary(
         scaled_i(1),
         high(lambda x: scaled_i(0)(x) - scaled_i(1)(abs(x)) - scaled_i(1)(x) / x, 120),

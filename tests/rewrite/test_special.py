@@ -10,8 +10,10 @@ import mpmath
 import numpy as np
 import pytest
 
+import symgrad as sg
 from symgrad.autodiff.reverse import cotangents
-from symgrad.ir.op import FUNCTIONS
+from symgrad.ir.op import FUNCTIONS, OPS
+from symgrad.ops.elementwise import Elementwise
 from symgrad.ops.interpret import evaluate
 from symgrad.rewrite import rewrite_exprs
 from symgrad.rewrite.pattern import (
@@ -95,7 +97,8 @@ ROWS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float], float
         lambda x: 1 / (x * (x + 1)), [0.5, 3.0, 300.0, 1e4], 1e-10  # SciPy's beta
     ),
     "log i0": (
-        lambda x: log(i0(x)), lambda x: mp.log(mp.besseli(0, x)), [0.3, 5.0, 700.0, 2000.0], 1e-13
+        lambda x: log(i0(x)), lambda x: mp.log(mp.besseli(0, x)),
+        [1e-9, 1e-3, 0.3, 5.0, 700.0, 2000.0], 1e-13
     ),
     "log i0, negative": (
         lambda x: log(i0(-x)), lambda x: mp.log(mp.besseli(0, x)), [0.3, 5.0, 2000.0], 1e-13
@@ -154,3 +157,36 @@ def test_a_kernel_of_gaussians_stays_as_it_is(leaf: Any) -> None:
     x = leaf("x", (3,))
     [same], _, _ = rewrite_exprs([exp(-square(x))], ["stability"])
     assert same is exp(-square(x))
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_logarithms_of_bessel_functions_are_compiled(order: int) -> None:
+    v = sg.input("v", ("N",))
+    value = sg.special.iv(order, v) if order > 1 else (sg.i1 if order else sg.i0)(v)
+    sums = [] if order else [sg.log(value + 1)]  # of what may be negative there is no more known
+    for build in (sg.log(value), sg.log(value * v), sg.log(value) - v, *sums):
+        f = sg.function([v], [build, sg.grad(build.sum(), v)])
+        assert np.all(np.isfinite(f([0.5, 3.0, 800.0]))), f.source
+
+
+def test_the_logarithm_of_i0_reads_as_such() -> None:
+    v = sg.input("v", ("N",))
+    loss = sg.log(sg.i0(v))
+    f = sg.function([v], [loss, sg.grad(loss.sum(), v)], style="readable")
+    assert "log_i0(v)" in f.source and "special.i1e(v) / special.i0e(v)" in f.source
+
+
+def test_rewriting_ends_on_the_logarithm_of_any_function() -> None:
+    inputs = [sg.input(name, ("N",)) for name in ("u", "v")]
+    tried = 0
+    for name, op in [*OPS.items()]:
+        if not isinstance(op, Elementwise) or op.arity > 2 or name not in FUNCTIONS:
+            continue
+        try:
+            value = FUNCTIONS[name](*inputs[: op.arity])
+        except (sg.SymgradError, TypeError):  # of whole numbers, or of other arguments
+            continue
+        if value.dtype.kind == "f":
+            sg.function(inputs, sg.log(value) + sg.log(value + 1))
+            tried += 1
+    assert tried > 100

@@ -249,7 +249,7 @@ def test_data_that_does_not_fit() -> None:
     refused(sg.ShapeError, "at least one example", {k: v[:0] for k, v in data.items()})
     refused(
         sg.ShapeError,
-        r"expected 2 axes; got shape \(96,\)\n  declared at .*models.py",
+        r"expected shape \(B, 2\); got \(96,\)\n  declared at .*models.py",
         data | {"x": data["x"][:, 0]},
     )
     refused(
@@ -258,7 +258,13 @@ def test_data_that_does_not_fit() -> None:
         data | {"x": np.ones((96, 3))},
     )
     refused(sg.DTypeError, "expected int64; got float64", data | {"y": data["y"] * 1.0})
-    refused(sg.DTypeError, "expected numbers; got <U1", data | {"y": np.full(96, "a")})
+    place = r"\n  declared at .*models.py"
+    for value, got in [(np.full(96, "a"), "<U1"), (np.full(96, 1j), "complex128"), (None, "None")]:
+        refused(sg.DTypeError, f"y'.: expected numbers; got {got}{place}", data | {"y": value})
+        batch = data | {"y": value}
+        refused(sg.DTypeError, f"y': expected numbers; got {got}{place}", [batch])
+    refused(sg.DTypeError, f"got object{place}", data | {"y": np.full(96, None)})
+    refused(sg.ShapeError, f"rows that differ: .*{place}", data | {"x": [[1.0], [1.0, 2.0]]})
     refused(sg.CompileError, "the input 'y' is missing", {"x": data["x"]})
     refused(
         sg.CompileError,

@@ -19,7 +19,8 @@ def _array(name, value, dtype, axes, shape):
         raise ShapeError(f"{name}: expected an array {shape}; got {error}") from None
     if array.dtype != dtype:
         if not np.can_cast(array.dtype, dtype, "same_kind") and array.size:
-            raise DTypeError(f"{name}: expected {np.dtype(dtype)}; got {array.dtype}")
+            got = "None" if value is None else array.dtype
+            raise DTypeError(f"{name}: expected {np.dtype(dtype)}; got {got}")
         array = array.astype(dtype)
     if array.ndim != axes:
         raise ShapeError(f"{name}: expected shape {shape}; got {array.shape}")

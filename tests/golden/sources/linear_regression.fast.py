@@ -41,7 +41,8 @@ def _array(name, value, dtype, axes, shape):
         raise ShapeError(f"{name}: expected an array {shape}; got {error}") from None
     if array.dtype != dtype:
         if not np.can_cast(array.dtype, dtype, "same_kind") and array.size:
-            raise DTypeError(f"{name}: expected {np.dtype(dtype)}; got {array.dtype}")
+            got = "None" if value is None else array.dtype
+            raise DTypeError(f"{name}: expected {np.dtype(dtype)}; got {got}")
         array = array.astype(dtype)
     if array.ndim != axes:
         raise ShapeError(f"{name}: expected shape {shape}; got {array.shape}")
@@ -55,15 +56,20 @@ def _sized(name, array, sizes, shape):
         raise ShapeError(f"{name}: expected shape {shape}{known}; got {array.shape}")
 
 
-def _unpack(arrays, table, what, write=False):
-    """The arrays of a dictionary in the order of `table`, each checked against it."""
+def _unpack(arrays, table, what, write=()):
+    """The arrays of a dictionary in the order of `table`, checked; those of `write` are updated."""
     found = []
     for name, (shape, dtype) in table.items():
         array = arrays.get(name)
         if array is None:
             raise CompileError(f"{what} has no {name!r}; it has {sorted(arrays)}")
-        if write and not (isinstance(array, np.ndarray) and array.dtype == dtype):
-            raise DTypeError(f"{what}[{name!r}]: expected an array of {dtype} to update in place")
+        if write is True or name in write:
+            if not (isinstance(array, np.ndarray) and array.dtype == dtype):
+                got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+                want = f"expected an array of {dtype} to update in place"
+                raise DTypeError(f"{what}[{name!r}]: {want}; got {got}")
+            if not array.flags.writeable:
+                raise CompileError(f"{what}[{name!r}]: it is updated, but read-only: pass a copy")
         array = np.asarray(array)
         if array.dtype != dtype:
             if not np.can_cast(array.dtype, dtype, "same_kind"):
