@@ -311,7 +311,7 @@ def multiple_of_multiple(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
 def quotient_of_multiple(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
     """(x * a) / b -> x * (a / b) for literals a, b."""
     p, q = number(a), number(b)
-    return None if p is None or not q else _merged(x, a, b, node, _product(p, 1 / q))
+    return None if p is None or not q else _merged(x, a, b, node, _product(p / q, 1.0))
 
 
 @rule(
@@ -363,7 +363,7 @@ def _inverse(x: Expr, a: Expr, b: Expr, node: Expr, value: float | None) -> Expr
 
 def _over(a: Expr, b: Expr) -> float | None:
     p, q = number(a), number(b)
-    return None if p is None or not q else _product(p, 1 / q)
+    return None if p is None or not q else _product(p / q, 1.0)
 
 
 @rule(

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from symgrad.symbolic.calls import call
-from symgrad.symbolic.numbers import Exact, nearest
+from symgrad.symbolic.numbers import Exact, fraction
 
 __all__ = [
     "common_factor",
@@ -78,9 +78,12 @@ def dyadic(exponent: Any) -> Any:
 
 
 def times(coefficient: Any, x: Any) -> Any:
+    """A number of SymPy's times a value; a fraction of whole numbers stays one."""
     if isinstance(x, Exact):
         return Exact(coefficient * x.expr)
-    return x if coefficient == 1 else call("multiply", nearest(coefficient), x)
+    above, below = fraction(coefficient)
+    x = x if above == 1 else call("multiply", above, x)
+    return x if below == 1 else call("divide", x, below)
 
 
 def less_one(expr: Any) -> tuple[Any, ...] | None:
