@@ -24,6 +24,7 @@ from symgrad.symbolic.arithmetic import (
     sum_of,
     sum_of_squares,
     times,
+    with_tails,
 )
 from symgrad.symbolic.calls import call, known, plain
 from symgrad.symbolic.numbers import Exact, fraction, nearest
@@ -225,6 +226,8 @@ class Translation:
 
     def _add(self, expr: Any) -> Plan:
         terms = expr.args
+        if (tails := with_tails(terms)) is not None:
+            return tails, lambda *values: self._total(tails, values)
         if (common := common_factor(terms)) is not None:
             factor, signs, rests = common
             if (normal := _normal_probability(factor, signs, rests)) is not None:

@@ -40,6 +40,35 @@ def test_terms_of_a_series_are_fractions(formula: Any, at: float) -> None:
     assert ulps(found, Truth(formula, x)(at)) <= 8
 
 
+def normal(z: Any) -> Any:
+    return (1 + sympy.erf(z / sqrt(2))) / 2
+
+
+def test_a_call_far_out_of_the_money() -> None:
+    d = sympy.log(x) / Rational(1, 5)
+    price = x * normal(d + Rational(1, 10)) - normal(d - Rational(1, 10))
+    assert price.is_Add and len(price.args) == 3  # SymPy writes -(1 + erf) / 2 as two terms
+    f = sg.lambdify(x, price)
+    for at in (0.1, 0.2, 0.4, 0.7, 1.0, 2.0):
+        true = Truth(price, x)(at)
+        assert abs(f(at) - float(true)) <= 1e-12 * float(true)
+    assert "ndtr(t - 0.1)" in sg.lambdify(x, price, style="readable").source
+
+
+@pytest.mark.parametrize(
+    ("formula", "at"),
+    [
+        (-1 - sympy.erf(x), -8.0),
+        (x * sympy.exp(-100) - 1 - sympy.erf(x), -9.0),
+        (x * sympy.exp(-100) - sympy.tanh(x) / 4 - Rational(1, 4), -40.0),
+        (1 - sympy.erf(x) / 2 - sympy.erf(2 * x) / 2, 5.0),
+    ],
+    ids=str,
+)
+def test_one_is_added_to_what_goes_to_minus_one(formula: Any, at: float) -> None:
+    assert ulps(sg.lambdify(x, formula)(at), Truth(formula, x)(at)) <= 16
+
+
 @pytest.mark.parametrize(
     ("formula", "source"),
     [
@@ -52,6 +81,7 @@ def test_terms_of_a_series_are_fractions(formula: Any, at: float) -> None:
         (Rational(5, 3) / y, "1.6666666666666667 / y"),
         (sympy.pi * x / 3, "x * 1.0471975511965979"),
         (Rational(1, 10**20) * x, "x * 1e-20"),
+        (y + sympy.erf(x) + 5, "y + erf(x) + 5"),
         (sqrt(x**2 / 9 + y**2), "np.hypot(y, x / 3)"),
     ],
     ids=str,
