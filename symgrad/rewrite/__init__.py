@@ -21,6 +21,7 @@ from symgrad.rewrite import (
     shape,
     softmax,
     special,  # before stability, whose rule for any logarithm would come before those for some
+    special_range,
     stability,
     through,
     tiling,
@@ -58,6 +59,7 @@ __all__ = [
     "shape",
     "softmax",
     "special",
+    "special_range",
     "stability",
     "univariate",
     "through",

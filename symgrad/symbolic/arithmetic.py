@@ -126,7 +126,7 @@ def with_tails(terms: Sequence[Any]) -> list[Any] | None:
     if len(terms) < 2 or not any([term.is_Number for term in terms]):
         return None
     rest, parts = [], []
-    number = sum([term for term in terms if term.is_Number])
+    number = sympy.Add(*[term for term in terms if term.is_Number])
     for term in terms:
         if term.is_Number:
             continue

@@ -40,6 +40,29 @@ def test_terms_of_a_series_are_fractions(formula: Any, at: float) -> None:
     assert ulps(found, Truth(formula, x)(at)) <= 8
 
 
+@pytest.mark.parametrize(
+    ("formula", "points"),
+    [
+        (sympy.besseli(1, x) / sympy.besseli(0, x), [0.5, 3.0, 800.0, 1e5]),
+        (sympy.besseli(3, x) / sympy.besseli(2, x), [0.5, 3.0, 800.0]),
+        (sympy.besseli(Rational(5, 2), x) * sympy.exp(-x), [0.5, 3.0, 800.0]),
+        (sympy.besselk(1, x) / sympy.besselk(0, x), [0.5, 3.0, 800.0]),
+        (sympy.besselk(2, x) / sympy.besselk(1, x), [0.5, 3.0, 800.0]),
+        (sympy.besseli(2, x) * sympy.besselk(2, x), [0.5, 3.0, 800.0]),
+        (sympy.gamma(x + Rational(1, 2)) / sympy.gamma(x), [-0.7, 0.5, 3.0, 170.0, 400.0, 3e4]),
+        (sympy.gamma(x) / sympy.gamma(x + 3), [-0.7, 0.5, 3.0, 170.0, 400.0]),
+    ],
+    ids=str,
+)
+def test_quotients_and_products_stay_in_range(formula: Any, points: list[float]) -> None:
+    f = sg.lambdify(x, formula, derivatives=1)
+    for at in points:
+        value, slope = f(at)
+        true, true_slope = Truth(formula, x)(at), Truth(sympy.diff(formula, x), x)(at)
+        assert abs(float(value) / float(true) - 1) <= 4e-16 * max(100, 4 * abs(at))
+        assert abs(float(slope[0]) / float(true_slope) - 1) <= 1e-9
+
+
 def normal(z: Any) -> Any:
     return (1 + sympy.erf(z / sqrt(2))) / 2
 
