@@ -222,7 +222,7 @@ def _beyond_square(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
     "difference",
     lambda p, w, q: hypot(p, w) - q,
     extends_domain=True,
-    examples=(lambda x, y: hypot(x, y) - x, lambda x, y: sqrt(x**2 + y**2) - y),
+    examples=(lambda x, y: hypot(x, y) - x, lambda x, y: hypot(x, y) - y),
 )
 def hypot_less_its_base(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
     """hypot(q, w) - q -> w (w / (hypot(q, w) + q)) for q > |w|."""
@@ -233,7 +233,7 @@ def hypot_less_its_base(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
     "difference",
     lambda p, w, q: q - hypot(p, w),
     extends_domain=True,
-    examples=(lambda x, y: x - hypot(x, y), lambda x, y: y - sqrt(x**2 + y**2)),
+    examples=(lambda x, y: x - hypot(x, y), lambda x, y: y - hypot(x, y)),
 )
 def base_less_its_hypot(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
     """q - hypot(q, w) -> -(hypot(q, w) - q)."""
@@ -245,7 +245,7 @@ def base_less_its_hypot(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
     "difference",
     lambda p, w, q: hypot(p, w) + q,
     extends_domain=True,
-    examples=(lambda x, y: hypot(x, y) + x, lambda x, y: y + sqrt(x**2 + y**2)),
+    examples=(lambda x, y: hypot(x, y) + x, lambda x, y: y + hypot(x, y)),
 )
 def hypot_and_its_base(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
     """hypot(q, w) + q -> w (w / (hypot(q, w) - q)) for q < -|w|."""
