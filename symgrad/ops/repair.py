@@ -414,10 +414,8 @@ def _shape(truth: Truth, center: float, unit: float) -> tuple[float, int] | None
         power = float(mpmath.nint(twice)) / 2
         if abs(twice - 2 * power) > 1e-3 or abs(power) > 8:
             return None
-        if np.isinf(center):
-            return power, 1
         if power % 1:
-            return None
+            return (power, 1) if np.isinf(center) else None
         pairs = [(at(s * unit / 7), at(-s * unit / 7)) for s in (1, mpmath.mpf(0.37))]
         sign = 1 if power % 2 == 0 else -1
         even = all(

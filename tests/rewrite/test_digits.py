@@ -1,4 +1,4 @@
-"""Roots less what they are near, value and slope against mpmath."""
+"""Differences that vanish near a point or far out, value and slope against mpmath."""
 
 from collections.abc import Callable
 from typing import Any
@@ -80,3 +80,15 @@ def test_length_less_one_side_at_the_ends() -> None:
     assert float(f(1.0, np.inf)[0]) == np.inf
     assert float(f(-np.inf, 1.0)[0]) == np.inf
     assert np.isnan(f(np.nan, 1.0)[0])
+
+
+def test_far_out_an_even_function_has_even_powers_alone() -> None:
+    x = sg.input("x", ())
+    slope = sg.grad(sg.sin(1 / x) * x, x)
+    source = sg.function([x], slope, style="readable").source
+    assert "e-18" not in source
+    assert source.count("np.square(") == 1  # of 1 / x, for both ends
+    f = sg.function([x], slope)
+    for at in (-1e5, -30.0, -1.5, 1.5, 30.0, 1e5):
+        exact = mp.sin(1 / mp.mpf(at)) - mp.cos(1 / mp.mpf(at)) / mp.mpf(at)
+        np.testing.assert_allclose(f(at), float(exact), rtol=2e-15)
