@@ -270,9 +270,10 @@ def _with_many_digits(formula: Formula) -> Callable[[Any], Any]:
     x = identity(INPUT, {"name": "x", "shape": (), "dtype": np.dtype(np.float64)})
     nodes = formula.nodes(x)
     program: list[tuple[Callable[..., Any], tuple[int, ...]]] = []
-    for (op, args, attrs), node in zip(formula.steps, nodes[1:], strict=True):
+    terms = {i for op, args, _ in formula.steps if op not in _SCALING for i in args}
+    for i, ((op, args, attrs), node) in enumerate(zip(formula.steps, nodes[1:], strict=True), 1):
         if op == "literal":
-            program.append((_constant(float(attrs[0][1])), ()))
+            program.append((_constant(float(attrs[0][1]), i in terms), ()))
         else:
             program.append((_step(node), args))
 
@@ -285,13 +286,17 @@ def _with_many_digits(formula: Formula) -> Callable[[Any], Any]:
     return at
 
 
-def _constant(value: float) -> Callable[[], Any]:
+#: of which a number is a factor or an exponent
+_SCALING = frozenset({"multiply", "divide", "power"})
+
+
+def _constant(value: float, is_term: bool) -> Callable[[], Any]:
     import mpmath
 
-    from symgrad.symbolic.constants import meant
+    from symgrad.symbolic.constants import meant, meant_factor
     from symgrad.symbolic.series import with_many_digits
 
-    exact = meant(value)
+    exact = (meant if is_term else meant_factor)(value)
     return (lambda: mpmath.mpf(value)) if exact is None else with_many_digits([], exact)
 
 
@@ -409,10 +414,8 @@ def _shape(truth: Truth, center: float, unit: float) -> tuple[float, int] | None
         power = float(mpmath.nint(twice)) / 2
         if abs(twice - 2 * power) > 1e-3 or abs(power) > 8:
             return None
-        if np.isinf(center):
-            return power, 1
         if power % 1:
-            return None
+            return (power, 1) if np.isinf(center) else None
         pairs = [(at(s * unit / 7), at(-s * unit / 7)) for s in (1, mpmath.mpf(0.37))]
         sign = 1 if power % 2 == 0 else -1
         even = all(

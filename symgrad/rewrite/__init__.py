@@ -25,6 +25,7 @@ from symgrad.rewrite import (
     shape,
     softmax,
     special,  # before stability, whose rule for any logarithm would come before those for some
+    special_range,
     stability,
     through,
     tiling,
@@ -66,6 +67,7 @@ __all__ = [
     "shape",
     "softmax",
     "special",
+    "special_range",
     "stability",
     "univariate",
     "through",

@@ -319,7 +319,7 @@ def quotient_of_multiple(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
     if p and (q / p).is_integer() and len(f"{p / q!r}") > len("-0.125") and x.dtype == node.dtype:
         real = _is_real(a) and _is_real(b) and abs(q / p) < 2**53
         return x / literal(q / p, node.dtype) if real else None
-    return _merged(x, a, b, node, _product(p, 1 / q))
+    return _merged(x, a, b, node, _product(p / q, 1.0))
 
 
 @rule(
@@ -375,7 +375,7 @@ def _inverse(x: Expr, a: Expr, b: Expr, node: Expr, value: float | None) -> Expr
 
 def _over(a: Expr, b: Expr) -> float | None:
     p, q = number(a), number(b)
-    return None if p is None or not q else _product(p, 1 / q)
+    return None if p is None or not q else _product(p / q, 1.0)
 
 
 @rule(

@@ -11,9 +11,11 @@ from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.log_form import log_form
 from symgrad.rewrite.magnitude import scaled_form
 from symgrad.rewrite.pattern import (
+    absolute,
     cos,
     divide,
     exp,
+    hypot,
     log,
     log_product,
     log_quotient,
@@ -21,6 +23,7 @@ from symgrad.rewrite.pattern import (
     sin,
     sqrt,
     square,
+    where,
 )
 from symgrad.rewrite.scalars import number, scaled
 
@@ -213,3 +216,51 @@ def _beyond_square(p: Expr, q: Expr, run: Rewriter) -> Expr | None:
                 return second
             return scaled(second, -1) if first is left else None
     return None
+
+
+@rule(
+    "difference",
+    lambda p, w, q: hypot(p, w) - q,
+    extends_domain=True,
+    examples=(lambda x, y: hypot(x, y) - x, lambda x, y: hypot(x, y) - y),
+)
+def hypot_less_its_base(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
+    """hypot(q, w) - q -> w (w / (hypot(q, w) + q)) for q > |w|."""
+    return _hypot_less(p, w, q, node)
+
+
+@rule(
+    "difference",
+    lambda p, w, q: q - hypot(p, w),
+    extends_domain=True,
+    examples=(lambda x, y: x - hypot(x, y), lambda x, y: y - hypot(x, y)),
+)
+def base_less_its_hypot(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
+    """q - hypot(q, w) -> -(hypot(q, w) - q)."""
+    less = _hypot_less(p, w, q, node)
+    return None if less is None else -less
+
+
+@rule(
+    "difference",
+    lambda p, w, q: hypot(p, w) + q,
+    extends_domain=True,
+    examples=(lambda x, y: hypot(x, y) + x, lambda x, y: y + hypot(x, y)),
+)
+def hypot_and_its_base(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
+    """hypot(q, w) + q -> w (w / (hypot(q, w) - q)) for q < -|w|."""
+    return _hypot_less(p, w, scaled(q, -1), node)
+
+
+def _hypot_less(p: Expr, w: Expr, q: Expr, node: Expr) -> Expr | None:
+    """hypot(p, w) - q, where one of the two is q but for the sign."""
+    sides = (q, scaled(q, -1))
+    if w is sides[0] or w is sides[1]:
+        p, w = w, p
+    elif not (p is sides[0] or p is sides[1]):
+        return None
+    if not (_both_vary(p, w) and p.aval == w.aval == node.aval):
+        return None
+    root = hypot(p, w)
+    close = q > absolute(w)
+    return where(close, w * (w / (root + absolute(q))), root) - where(close, 0, q)

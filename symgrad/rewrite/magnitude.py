@@ -43,7 +43,7 @@ from symgrad.rewrite.pattern import (
 from symgrad.rewrite.pattern import sum as sum_
 from symgrad.rewrite.scalars import direction, number, scaled
 
-__all__ = ["Scaled", "in_range", "is_nonpositive", "scaled_form"]
+__all__ = ["Forms", "Scaled", "form_of_magnitude", "in_range", "is_nonpositive", "scaled_form"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def scaled_form(node: Expr, run: Rewriter) -> Scaled | None:
     return memo[node]
 
 
-def _of(*names: str) -> Callable[[Rule], Rule]:
+def form_of_magnitude(*names: str) -> Callable[[Rule], Rule]:
     def enter(fn: Rule) -> Rule:
         _FORMS.update(dict.fromkeys(names, fn))
         return fn
@@ -107,20 +107,20 @@ def _of(*names: str) -> Callable[[Rule], Rule]:
     return enter
 
 
-@_of("exp")
+@form_of_magnitude("exp")
 def _exp(node: Expr, forms: Forms) -> Scaled | None:
     exponent, factor = direction(node.args[0])
     return Scaled({exponent: factor}) if node.args[0].dtype == node.dtype else None
 
 
-@_of("exp_sum")
+@form_of_magnitude("exp_sum")
 def _exp_sum(node: Expr, forms: Forms) -> Scaled | None:
     if any(arg.aval != node.aval for arg in node.args):
         return None
     return Scaled(_added([dict([direction(arg)]) for arg in node.args]))
 
 
-@_of("expm1")
+@form_of_magnitude("expm1")
 def _expm1(node: Expr, forms: Forms) -> Scaled | None:
     x = node.args[0]
     if x.dtype != node.dtype:
@@ -128,7 +128,7 @@ def _expm1(node: Expr, forms: Forms) -> Scaled | None:
     return Scaled({relu(x): 1.0}, where(x > 0, -expm1(-x), expm1(x)))
 
 
-@_of("sinh", "cosh")
+@form_of_magnitude("sinh", "cosh")
 def _hyperbolic(node: Expr, forms: Forms) -> Scaled | None:
     x = node.args[0]
     if x.dtype != node.dtype:
@@ -143,7 +143,7 @@ def _hyperbolic(node: Expr, forms: Forms) -> Scaled | None:
     return Scaled({top: 1.0}, where(top < 1, near, up - down) * 0.5)
 
 
-@_of("coshm1")
+@form_of_magnitude("coshm1")
 def _coshm1(node: Expr, forms: Forms) -> Scaled | None:
     form = _hyperbolic(sinh(scaled(node.args[0], 0.5)), [])
     if form is None or form.rest is None or node.args[0].dtype != node.dtype:
@@ -151,7 +151,7 @@ def _coshm1(node: Expr, forms: Forms) -> Scaled | None:
     return Scaled(form.raised(2).scale, square(form.rest) * 2)
 
 
-@_of("multiply", "divide")
+@form_of_magnitude("multiply", "divide")
 def _product(node: Expr, forms: Forms) -> Scaled | None:
     a, b = forms
     if (a is None and b is None) or not _same_dtype(node):
@@ -179,7 +179,7 @@ def _added(scales: list[Mapping[Expr, float]]) -> dict[Expr, float]:
     return {e: f for e, f in total.items() if f}
 
 
-@_of("negative")
+@form_of_magnitude("negative")
 def _negative(node: Expr, forms: Forms) -> Scaled | None:
     form = forms[0]
     if form is None:
@@ -188,28 +188,28 @@ def _negative(node: Expr, forms: Forms) -> Scaled | None:
     return Scaled(form.scale, rest, form.counted)
 
 
-@_of("square")
+@form_of_magnitude("square")
 def _square(node: Expr, forms: Forms) -> Scaled | None:
     return forms[0] and forms[0].raised(2)
 
 
-@_of("sqrt")
+@form_of_magnitude("sqrt")
 def _sqrt(node: Expr, forms: Forms) -> Scaled | None:
     return forms[0] and forms[0].raised(0.5)
 
 
-@_of("reciprocal")
+@form_of_magnitude("reciprocal")
 def _reciprocal(node: Expr, forms: Forms) -> Scaled | None:
     return forms[0] and forms[0].raised(-1)
 
 
-@_of("power")
+@form_of_magnitude("power")
 def _power_of(node: Expr, forms: Forms) -> Scaled | None:
     p = number(node.args[1])
     return forms[0].raised(p) if forms[0] is not None and p else None
 
 
-@_of("add", "subtract")
+@form_of_magnitude("add", "subtract")
 def _sum_of_two(node: Expr, forms: Forms) -> Scaled | None:
     # beside numbers only: a scale for everything that exponentials are added to helps nobody
     if not _same_dtype(node) or all(form is None for form in forms):
@@ -309,7 +309,7 @@ def _used(matrix: Expr, axis: int) -> Expr:
     return abs(matrix).max(axis=-1 if axis == -1 else -2)
 
 
-@_of("sum")
+@form_of_magnitude("sum")
 def _reduced(node: Expr, forms: Forms) -> Scaled | None:
     form, x = forms[0], node.args[0]
     exponent = None if form is None else _exponent(form.scale)
@@ -328,7 +328,7 @@ def _reduced(node: Expr, forms: Forms) -> Scaled | None:
     return Scaled({scale: 1.0}, total, form.counted or counted is not exponent)
 
 
-@_of("matmul")
+@form_of_magnitude("matmul")
 def _matrix_product(node: Expr, forms: Forms) -> Scaled | None:
     """Rows of exponentials times a matrix, or a matrix times a vector of them."""
     (a, b), (form, other) = node.args, forms
@@ -354,7 +354,7 @@ def _matrix_product(node: Expr, forms: Forms) -> Scaled | None:
     return None
 
 
-@_of("getitem", "reshape", "transpose", "expand_dims", "squeeze", "broadcast_to")
+@form_of_magnitude("getitem", "reshape", "transpose", "expand_dims", "squeeze", "broadcast_to")
 def _view(node: Expr, forms: Forms) -> Scaled | None:
     form, x = forms[0], node.args[0]
     if form is None:
@@ -402,6 +402,8 @@ def in_range(node: Expr, run: Rewriter) -> Expr | None:
         made = form.rest
     elif form.rest is None:
         made = head
+    elif form.rest.op.name == "divide" and number(form.rest.args[0]) is not None:
+        made = head * form.rest.args[0] / form.rest.args[1]  # as one writes it
     else:
         made = multiply(head, form.rest)
     return made if made is not None and made.aval == node.aval else None

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from symgrad.ir.node import Expr
+from symgrad.ir.node import LITERAL, Expr
 from symgrad.rewrite.engine import Rewriter, rule
 from symgrad.rewrite.log_form import Forms, LogForm, form_of, log_form
 from symgrad.rewrite.pattern import (
@@ -275,6 +275,51 @@ def one_minus_betainc(a: Expr, b: Expr, x: Expr) -> Expr:
 def one_minus_betaincc(a: Expr, b: Expr, x: Expr) -> Expr:
     """1 - betaincc(a, b, x) -> betainc(a, b, x)."""
     return betainc(a, b, x)
+
+
+#: what has a form of its own for 1 - f, and most for 1 + f
+_NEAR_ONE = frozenset({"erf", "erfc", "exp", "cos", "ndtr", "sigmoid", "tanh"})
+_NEAR_MINUS_ONE = frozenset({"erf", "tanh"})
+
+
+@rule(
+    "stability",
+    lambda x, f: x - x * f,
+    when=lambda f: f.op.name in _NEAR_ONE,
+    extends_domain=True,
+    examples=(
+        lambda x, y: x - x * erf(y),
+        lambda x, y: x - ndtr(y) * x,
+        lambda x, y: x - x * tanh(y),
+    ),
+)
+def less_a_share(x: Expr, f: Expr, run: Rewriter) -> Expr | None:
+    """x - x f -> x (1 - f), of an f that comes near 1: there 1 - f has another form."""
+    return None if run.opaque(f) or x.op is LITERAL else x * (1 - f)
+
+
+@rule(
+    "stability",
+    lambda x, f: x * f - x,
+    when=lambda f: f.op.name in _NEAR_ONE,
+    extends_domain=True,
+    examples=(lambda x, y: x * erf(y) - x, lambda x, y: x * exp(y) - x),
+)
+def share_less_all(x: Expr, f: Expr, run: Rewriter) -> Expr | None:
+    """x f - x -> -(x (1 - f)), of an f that comes near 1."""
+    return None if run.opaque(f) or x.op is LITERAL else -(x * (1 - f))
+
+
+@rule(
+    "stability",
+    lambda x, f: x + x * f,
+    when=lambda f: f.op.name in _NEAR_MINUS_ONE,
+    extends_domain=True,
+    examples=(lambda x, y: x + x * erf(y), lambda x, y: x * tanh(y) + x),
+)
+def more_a_share(x: Expr, f: Expr, run: Rewriter) -> Expr | None:
+    """x + x f -> x (1 + f), of an f that comes near -1."""
+    return None if run.opaque(f) or x.op is LITERAL else x * (1 + f)
 
 
 # ---------------------------------------------------------------- gamma and Bessel

@@ -32,6 +32,8 @@ _SLOW = (
     *("gamma", "bessel", "zeta", "hyper", "elliptic", "airy", "fresnel", "Lambert", "expint"),
     *("Ei(", "Si(", "Ci(", "Shi(", "Chi(", "erfi(", "betainc", "erfinv", "erfcinv", "{n}"),
 )
+#: analytic everywhere but at 0, where they have no polynomial
+_ODD_ROOTS = frozenset({"cbrt"})
 #: functions of one argument that may cancel with it; others are as good as their argument
 _UNARY = frozenset({"log", "sqrt", "reciprocal", "arccos", "arcsin", "arccosh", "arctanh", "log1p"})
 
@@ -40,10 +42,14 @@ _UNARY = frozenset({"log", "sqrt", "reciprocal", "arccos", "arcsin", "arccosh", 
 def _analytic(op: Op) -> bool:
     """Whether an elementwise op is given by one formula without kinks, soon computed."""
     formula = getattr(op, "formula", None)
-    return op is UNIVARIATE or (
-        op.elementwise
-        and formula is not None
-        and not any(word in formula for word in (*_KINKS, *_SLOW))
+    return (
+        op is UNIVARIATE
+        or op.name in _ODD_ROOTS
+        or (
+            op.elementwise
+            and formula is not None
+            and not any(word in formula for word in (*_KINKS, *_SLOW))
+        )
     )
 
 

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from symgrad.symbolic.calls import call
-from symgrad.symbolic.numbers import Exact, nearest
+from symgrad.symbolic.numbers import Exact, fraction
 
 __all__ = [
     "common_factor",
@@ -21,7 +21,11 @@ __all__ = [
     "sum_of",
     "sum_of_squares",
     "times",
+    "with_tails",
 ]
+
+#: functions that go from -1 to 1, so that 1 less one is small
+_SIGMOIDAL = frozenset({"erf", "tanh"})
 
 
 def sum_of(plus: list[Any], minus: list[Any], number: int | float) -> Any:
@@ -78,9 +82,12 @@ def dyadic(exponent: Any) -> Any:
 
 
 def times(coefficient: Any, x: Any) -> Any:
+    """A number of SymPy's times a value; a fraction of whole numbers stays one."""
     if isinstance(x, Exact):
         return Exact(coefficient * x.expr)
-    return x if coefficient == 1 else call("multiply", nearest(coefficient), x)
+    above, below = fraction(coefficient)
+    x = x if above == 1 else call("multiply", above, x)
+    return x if below == 1 else call("divide", x, below)
 
 
 def less_one(expr: Any) -> tuple[Any, ...] | None:
@@ -110,6 +117,33 @@ def common_factor(terms: Sequence[Any]) -> tuple[Any, list[int], list[Any]] | No
         signs.append(1 if c > 0 else -1)
         rests.append(rest)
     return found, signs, rests
+
+
+def with_tails(terms: Sequence[Any]) -> list[Any] | None:
+    """x - (1 + erf(y)) / 2 of what SymPy writes x - erf(y) / 2 - 1/2; None if it is no such sum."""
+    import sympy
+
+    if len(terms) < 2 or not any([term.is_Number for term in terms]):
+        return None
+    rest, parts = [], []
+    number = sympy.Add(*[term for term in terms if term.is_Number])
+    for term in terms:
+        if term.is_Number:
+            continue
+        c, f = (term.args[0], term.args[-1]) if term.is_Mul and len(term.args) == 2 else (1, term)
+        if type(f).__name__ in _SIGMOIDAL and (c == 1 or c.is_Number):
+            parts.append((sympy.sympify(c), f))
+        else:
+            rest.append(term)
+    if (not rest and len(parts) < 2 and number > 0) or abs(number) != sum(
+        [abs(c) for c, _ in parts]
+    ):
+        return None
+    sign = sympy.sign(number)
+    for c, f in parts:
+        one = sympy.Add(abs(c), sign * c * f, evaluate=False)
+        rest.append(one if sign > 0 else sympy.Mul(-1, one, evaluate=False))
+    return rest
 
 
 def _root(term: Any) -> tuple[Any, Any] | None:

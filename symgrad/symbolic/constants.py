@@ -1,12 +1,13 @@
-"""Numbers that stand for a constant: 1.1283791670955126 is 2 / sqrt(pi)."""
+"""Numbers that stand for a constant: 1.1283791670955126 is 2 / sqrt(pi), 0.4 is 2 / 5."""
 
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["meant"]
+__all__ = ["meant", "meant_factor"]
 
 #: what derivatives bring along; not pi itself, at whose double a formula may be evaluated
 _CONSTANTS = {
@@ -23,6 +24,8 @@ _CONSTANTS = {
 _FACTORS = sorted(
     {s * n / d for s in (-1, 1) for n in range(1, 13) for d in (1, 2, 4, 8, 16, 32)}, key=abs
 )
+#: denominators at most: those of a series, and of numbers with six decimals
+_DENOMINATOR = 10**6
 
 
 @lru_cache(maxsize=4096)
@@ -40,3 +43,18 @@ def meant(value: float) -> Any:
         if near:
             return sympy.Rational(near[0]) * sympy.sympify(text)
     return None
+
+
+def meant_factor(value: float) -> Any:
+    """The constant or the fraction that a factor or an exponent is; None if it is none.
+
+    As for :func:`meant`: ``(1 + x)^(1/3) - 1 - x / 3`` cancels if both thirds are thirds. Not to be
+    asked of what is added or subtracted: the formula may be evaluated at that very number.
+    """
+    import sympy
+
+    if not math.isfinite(value) or value == 0 or abs(value) > _DENOMINATOR:
+        return meant(value)
+    near = Fraction(value).limit_denominator(_DENOMINATOR)
+    exact = float(near) == value and near != Fraction(value)
+    return sympy.Rational(near.numerator, near.denominator) if exact else meant(value)

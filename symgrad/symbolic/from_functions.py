@@ -62,6 +62,13 @@ _OF_RECIPROCALS = {
     "asech": "arccosh",
     "acsch": "arcsinh",
 }
+#: of order 0 and 1 Bessel functions have ops of their own
+_OF_ORDER = {
+    "besseli": ("i0", "i1"),
+    "besselj": ("j0", "j1"),
+    "besselk": ("k0", "k1"),
+    "bessely": ("y0", "y1"),
+}
 #: SciPy's functions of several results, with the place of SymPy's among them
 _PARTS = {
     "Chi": ("shichi", 1),
@@ -125,6 +132,9 @@ def plan(translation: Translation, expr: Any, kind: str) -> Plan | None:
     if kind in _PARTS:
         name, place = _PARTS[kind]
         return expr.args, lambda x: call(name, x)[place]
+    if kind in _OF_ORDER and expr.args[0] in (0, 1) and known(_OF_ORDER[kind][0]):
+        order, argument = expr.args
+        return (argument,), lambda x: call(_OF_ORDER[kind][int(order)], x)
     rewritten = _rewritten(expr, kind)
     if rewritten is not None:
         return (rewritten,), lambda value: value

@@ -8,7 +8,10 @@ from typing import Any
 
 from symgrad.errors import CompileError
 
-__all__ = ["Exact", "nearest"]
+__all__ = ["Exact", "fraction", "nearest"]
+
+#: whole numbers up to this one are doubles
+_WHOLE = 2**53
 
 
 class Exact:
@@ -55,6 +58,22 @@ def nearest(expr: Any) -> int | float:
         return float(found)
     except (TypeError, ValueError):
         raise CompileError(f"{expr} is no real number") from None
+
+
+def fraction(expr: Any) -> tuple[int | float, int]:
+    """p and q of which a number is the quotient, both exact; of a number without any, it and 1.
+
+    Terms of a series cancel only if x / 6 is x / 6, not x times the double next to 1 / 6.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> fraction(sympy.Rational(2, 3)), fraction(sympy.Rational(3, 4)), fraction(sympy.pi)
+    ((2, 3), (0.75, 1), (3.141592653589793, 1))
+    """
+    if expr.is_Rational and abs(expr.p) <= _WHOLE and expr.q <= _WHOLE and expr.q & (expr.q - 1):
+        return int(expr.p), int(expr.q)
+    return nearest(expr), 1
 
 
 def _rounded(value: Fraction) -> float:

@@ -24,9 +24,10 @@ from symgrad.symbolic.arithmetic import (
     sum_of,
     sum_of_squares,
     times,
+    with_tails,
 )
 from symgrad.symbolic.calls import call, known, plain
-from symgrad.symbolic.numbers import Exact, nearest
+from symgrad.symbolic.numbers import Exact, fraction, nearest
 
 if TYPE_CHECKING:
     import sympy
@@ -225,6 +226,8 @@ class Translation:
 
     def _add(self, expr: Any) -> Plan:
         terms = expr.args
+        if (tails := with_tails(terms)) is not None:
+            return tails, lambda *values: self._total(tails, values)
         if (common := common_factor(terms)) is not None:
             factor, signs, rests = common
             if (normal := _normal_probability(factor, signs, rests)) is not None:
@@ -236,7 +239,7 @@ class Translation:
                 ones = [nearest(v.expr) for v in plus if isinstance(v, Exact)]
                 ones += [-nearest(v.expr) for v in minus if isinstance(v, Exact)]
                 plus, minus = ([v for v in s if isinstance(v, Expr)] for s in (plus, minus))
-                return call("multiply", nearest(factor), sum_of(plus, minus, sum(ones)))
+                return times(factor, sum_of(plus, minus, sum(ones)))
 
             return rests, make
         if len(terms) == 2:
@@ -288,7 +291,9 @@ class Translation:
                     number *= factor
                 else:
                     (above if part is factor else below).append(value)
-            scale = nearest(number) if number != 1 else 1
+            scale, divisor = fraction(number) if number != 1 else (1, 1)
+            if divisor != 1:
+                below.insert(0, divisor)
             negative = scale < 0
             positive = self._quotient(-scale if negative else scale, above, below)
             if negative:

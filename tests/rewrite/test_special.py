@@ -18,6 +18,7 @@ from symgrad.ops.interpret import evaluate
 from symgrad.rewrite import rewrite_exprs
 from symgrad.rewrite.pattern import (
     beta,
+    cos,
     erf,
     erfc,
     exp,
@@ -116,6 +117,21 @@ ROWS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float], float
     "mean resultant length": (
         lambda x: i1(x) / i0(x), lambda x: mp.besseli(1, x) / mp.besseli(0, x),
         [0.3, 5.0, 700.0, 2000.0], 1e-10
+    ),
+    "less a share of erf": (
+        lambda x: x - x * erf(x), lambda x: x * mp.erfc(x), [-3.0, 0.3, 5.0, 8.0, 20.0], 1e-13
+    ),
+    "a share of ndtr less all": (
+        lambda x: ndtr(x) * x - x, lambda x: -x * phi(-x), [-3.0, 0.3, 8.0, 20.0], 1e-13
+    ),
+    "more a share of erf": (
+        lambda x: x + erf(x - 9) * x, lambda x: x * mp.erfc(9 - x), [0.3, 2.0, 20.0], 1e-13
+    ),
+    "less a share of e^-x": (
+        lambda x: x - x * exp(-x), lambda x: -x * mp.expm1(-x), [1e-9, 0.3, 20.0], 1e-13
+    ),
+    "less a share of cos": (
+        lambda x: x - x * cos(x), lambda x: x * (1 - mp.cos(x)), [1e-9, 0.3, 3.0], 1e-13
     ),
 }  # fmt: skip
 

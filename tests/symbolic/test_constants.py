@@ -5,7 +5,7 @@ import math
 import pytest
 import sympy
 
-from symgrad.symbolic.constants import meant
+from symgrad.symbolic.constants import meant, meant_factor
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,24 @@ def test_a_constant_is_found(value: float, constant: sympy.Expr) -> None:
 @pytest.mark.parametrize("value", [1.0, 0.1, math.pi, math.e, 1.12838, 0.69314718, 3.0, -0.044715])
 def test_other_numbers_are_none(value: float) -> None:
     assert meant(value) is None
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [
+        *[
+            sympy.Rational(p, q)
+            for p, q in [(1, 3), (-2, 15), (1, 362880), (1, 10), (44715, 10**6)]
+        ],
+        2 / sympy.sqrt(sympy.pi),
+    ],
+)
+def test_a_factor_may_be_a_fraction(constant: sympy.Expr) -> None:
+    assert sympy.simplify(meant_factor(float(constant)) - constant) == 0
+
+
+@pytest.mark.parametrize(
+    "value", [0.0, 0.75, 3.0, math.pi, 0.1 + 2e-17, 1e-9, 1e300, math.inf, math.nan]
+)
+def test_other_factors_are_none(value: float) -> None:
+    assert meant_factor(value) is None
