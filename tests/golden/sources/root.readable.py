@@ -59,11 +59,10 @@ def root(a):
     d_a = np.float64(0.0)
     for t in reversed(range(trips)):
         z_t = zs[t]
-        z_t_square = np.square(z_t)
-        t_4 = z_t_square * 3 + 1
-        d_a_2 = d_z / t_4
+        t_4 = np.square(z_t) * 3
+        d_a_2 = d_z / (t_4 + 1)
         t_5 = d_z + d_z * negatives[t] * -3 * (z_t * 2) - d_a_2
-        d_z = t_5 - d_z * 3 * (z_t_square / t_4)
+        d_z = t_5 - d_a_2 * t_4
         d_a = d_a + d_a_2
     d_a_3 = d_z + d_a
     return (np.array(z), d_a_3)
