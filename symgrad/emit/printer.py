@@ -330,8 +330,8 @@ class Printer:
             return
         self.namer.names[node] = old
         self.codes[node] = Code(old)
-        if code.augmented is not None and code.augmented[1] == old:
-            left, right = f"{old} {code.augmented[0]}= ", code.augmented[2]
+        if (onto := code.onto(old)) is not None:
+            left, right = f"{old} {onto[0]}= ", onto[1]
         elif self.program.kept:
             left, right = "", code.into(old) or f"{old}[...] = {code.text}"
         else:
@@ -345,8 +345,8 @@ class Printer:
         self.codes[statement.node] = Code(name)
         # only ufuncs may write over what they read: concatenate and its like do not look
         into = code.into(name) if self.program.kept and statement.node.op.elementwise else None
-        if code.augmented is not None and code.augmented[1] == name:
-            self.wrapped(f"{name} {code.augmented[0]}= ", code.augmented[2], "", indent)
+        if (onto := code.onto(name)) is not None:
+            self.wrapped(f"{name} {onto[0]}= ", onto[1], "", indent)
         elif into is not None:
             self.wrapped("", into, "", indent)
         elif not self._commit_in_two(statement.node, code, name, indent):

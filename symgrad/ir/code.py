@@ -9,6 +9,9 @@ __all__ = ["ADD", "ATOM", "COMPARE", "MUL", "NONE", "POWER", "UNARY", "Code"]
 # precedence levels of Python's grammar, loosest first
 NONE, OR, AND, NOT, COMPARE, BITOR, BITXOR, BITAND, SHIFT, ADD, MUL, UNARY, POWER, ATOM = range(14)
 
+#: infix operators whose operands may change places
+_COMMUTATIVE = frozenset("+*&|^")
+
 _INFIX = {
     "+": (ADD, "np.add"),
     "-": (ADD, "np.subtract"),
@@ -63,6 +66,21 @@ class Code:
             return None
         name, args = self.call_into
         return f"{name}({', '.join((*args, f'out={out}'))})"
+
+    def onto(self, name: str) -> tuple[str, str] | None:
+        """Symbol and other operand of the augmented assignment that has the value in `name`.
+
+        Examples
+        --------
+        >>> Code.infix("*", Code("2 / n"), Code("x")).onto("x")
+        ('*', '2 / n')
+        """
+        if self.augmented is None:
+            return None
+        symbol, left, right = self.augmented
+        if left == name:
+            return symbol, right
+        return (symbol, left) if right == name and symbol in _COMMUTATIVE else None
 
     @staticmethod
     def infix(symbol: str, left: Code, right: Code) -> Code:

@@ -164,10 +164,14 @@ class Graph:
 def inherit(origins: dict[Expr, Origin], old: Expr, new: Expr) -> None:
     """Hand the origin of a replaced node to its replacement, unless that has one."""
     origin = origins.get(old) or old.origin
-    if origin is None or new in origins or new.closed:
+    if origin is None or new.closed:
         return
-    # what the user declared goes before what differentiation made of it
-    if new.origin is None or (new.origin.role is not None and origin.role is None):
+    own = origins.get(new) or new.origin
+    # what the user named goes before what has no name
+    names = origin.name is not None and not (own and (own.name or new.name))
+    # and what the user declared before what differentiation made of it
+    declares = own is None or (own.role is not None and origin.role is None)
+    if names or (declares and new not in origins):
         origins[new] = origin
 
 

@@ -111,7 +111,6 @@ def softmax_cross_entropy(
         mark = _label(owner, ignore, labels.dtype)
         require_classes(owner, "label", given, classes, counted=np.not_equal(given, mark))
         keep = sg.name(sg.not_equal(labels, mark), "keep")
-        z = sg.where(keep[..., None], z, 0)
         labels = sg.where(keep, labels, 0)
     log_p = sg.log_softmax(z)
     loss = -at_labels(log_p, labels)

@@ -24,10 +24,10 @@ from symgrad.loops import tidy, unmasked, with_trails
 from symgrad.model.grad import zero
 from symgrad.ops.custom import CUSTOM, IMPLICIT, inlined
 from symgrad.ops.item import ITEM
-from symgrad.ops.leaf import NAMED, TRAINING
+from symgrad.ops.leaf import NAMED, STOP_GRADIENT, TRAINING
 from symgrad.ops.selection import WHERE
 from symgrad.rewrite import SIMPLE, SLOPES, STABLE
-from symgrad.rewrite.engine import rewrite
+from symgrad.rewrite.engine import rewrite, rewrite_exprs
 
 __all__ = ["PASSES", "Job", "PassRow", "run"]
 
@@ -136,10 +136,24 @@ def differentiate(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
 
 
 def finish(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
-    """What follows the gradients: the optimiser's updates."""
+    """What follows the gradients: the optimiser's updates, in the form that all else has by now."""
     if job.finish is None:
         return graph, Counter()
-    return job.finish(graph), Counter()
+    known = set(graph.nodes())
+    new, _ = resolve(job.finish(graph), job)
+    stopped = [n.args[0] for n in new.nodes() if n.op is STOP_GRADIENT and n not in known]
+    if not stopped:
+        return new, Counter()
+    # of the loss, say: in the form in which it is computed anyway
+    stable, _, fired = rewrite_exprs(stopped, STABLE, keep=list(job.wrt.values()))
+    found = dict(zip(stopped, stable, strict=True))
+
+    def visit(node: Expr, args: tuple[Expr, ...]) -> Expr:
+        if node.op is STOP_GRADIENT and node.args[0] in found:
+            return found[node.args[0]]  # all derivatives are taken
+        return rebuilt(node, args, visit)
+
+    return new.map(visit), fired
 
 
 def simplify(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:

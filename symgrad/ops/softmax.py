@@ -271,15 +271,10 @@ class LogSumExpWeights(_Weighted):
         return parts.exp / where(equal(parts.total, 0), 1, parts.total)
 
 
-@register
-class LogSoftmax(_Normalised):
-    """x - logsumexp(x) along axes."""
+class _LogNormalised(_Normalised):
+    """y_i = x_i - log sum_k e^x_k, whose derivative is delta_ij - softmax(x)_j."""
 
-    name = "log_softmax"
     symbol = r"\log \operatorname{softmax}"
-    examples = _examples(
-        lambda x, axis: log_softmax(x, axis), lambda x, axis: np.log(_softmax(x, axis))
-    )
 
     def vjp(self, node: Expr, ct: Expr, needs: tuple[bool, ...]) -> Sequence[Expr | None]:
         return (ct - self._softmax(node) * _sum(ct, node),)
@@ -291,8 +286,33 @@ class LogSoftmax(_Normalised):
     def _softmax(self, node: Expr) -> Expr:
         return make(OPS["softmax"], node.args, node.attrs)
 
+
+@register
+class LogSoftmax(_LogNormalised):
+    """x - logsumexp(x) along axes."""
+
+    name = "log_softmax"
+    examples = _examples(
+        lambda x, axis: log_softmax(x, axis), lambda x, axis: np.log(_softmax(x, axis))
+    )
+
     def compose(self, x: Expr, axes: Axes) -> Expr:
         parts = _Parts(x, axes, finite=False)
+        return parts.shifted - log(parts.total)
+
+
+@register
+class LogSumExpLogWeights(_LogNormalised):
+    """log softmax made of the parts of logsumexp, beside which it stands."""
+
+    name = "logsumexp_log_weights"
+    examples = _examples(
+        lambda x, axis: _normalised("logsumexp_log_weights", x, axis),
+        lambda x, axis: np.log(_softmax(x, axis)),
+    )
+
+    def compose(self, x: Expr, axes: Axes) -> Expr:
+        parts = _Parts(x, axes, finite=True)
         return parts.shifted - log(parts.total)
 
 

@@ -12,7 +12,7 @@ from symgrad.model.optimizing import Optimizer
 from symgrad.optim.elementwise import Elementwise, Exprs, Rate, toward
 from symgrad.optim.names import Pattern
 from symgrad.optim.wrappers import decay
-from symgrad.options import complement
+from symgrad.options import complement, multiple
 
 __all__ = ["AMSGrad", "Adam", "AdamW", "NAdam", "RAdam"]
 
@@ -144,8 +144,9 @@ class NAdam(Adam):
         self, param: Expr, grad: Expr, memory: Exprs, rate: Any, step: Expr
     ) -> tuple[Expr, Exprs]:
         m, v = self._means(grad, memory)
-        ahead, _ = self._corrected(rate * self.beta1, step + 1, param.dtype)
-        now, scale = self._corrected(rate * complement(self.beta1), step, param.dtype)
+        ahead, _ = self._corrected(multiple(rate, self.beta1), step + 1, param.dtype)
+        rest = multiple(rate, complement(self.beta1))
+        now, scale = self._corrected(rest, step, param.dtype)
         if self.beta1:
             ahead, now = sg.name(ahead, "ahead"), sg.name(now, "now")
         new = param - (ahead * m + now * grad) / (sg.sqrt(v) / scale + self.eps)

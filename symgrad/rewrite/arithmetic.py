@@ -133,9 +133,9 @@ def over_negative(x: Expr, y: Expr) -> Expr:
 
 
 @rule("arithmetic", lambda x, y: -(x - y), takes_complex=True)
-def minus_difference(x: Expr, y: Expr) -> Expr:
-    """-(x - y) -> y - x."""
-    return y - x
+def minus_difference(x: Expr, y: Expr, node: Expr, run: Rewriter) -> Expr | None:
+    """-(x - y) -> y - x, where the difference is not there anyway."""
+    return y - x if run.uses(node.args[0]) == 1 else None
 
 
 @rule("arithmetic", lambda x: square(-x), takes_complex=True)
@@ -241,6 +241,9 @@ def _negated(y: Expr, run: Rewriter) -> Expr | None:
         return None
     left, right = y.args
     value = number(right)
+    if value is None and run.uses(y) == run.uses(left) == 1:  # the factor stands further in
+        positive = _negated(left, run) if number(left) is None else None
+        return None if positive is None else rebuild(y, (positive, right))
     if value is None or not value < 0:
         return None
     return rebuild(y, (left, literal(-right.attrs["value"].array)))
@@ -309,9 +312,14 @@ def multiple_of_multiple(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
     "arithmetic", lambda x, a=NUMBER, b=NUMBER: (x * a) / b, examples=(lambda x: (x * 3.0) / 2.0,)
 )
 def quotient_of_multiple(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
-    """(x * a) / b -> x * (a / b) for literals a, b."""
+    """(x * a) / b -> x * (a / b) for literals a, b; x / (b / a) where that is easier to read."""
     p, q = number(a), number(b)
-    return None if p is None or not q else _merged(x, a, b, node, _product(p, 1 / q))
+    if p is None or not q:
+        return None
+    if p and (q / p).is_integer() and len(f"{p / q!r}") > len("-0.125") and x.dtype == node.dtype:
+        real = _is_real(a) and _is_real(b) and abs(q / p) < 2**53
+        return x / literal(q / p, node.dtype) if real else None
+    return _merged(x, a, b, node, _product(p, 1 / q))
 
 
 @rule(
@@ -356,9 +364,13 @@ def plus_and_minus(x: Expr, a: Expr, b: Expr, node: Expr) -> Expr | None:
 
 
 def _inverse(x: Expr, a: Expr, b: Expr, node: Expr, value: float | None) -> Expr | None:
-    if value is None or not (_is_real(a) and _is_real(b)) or x.dtype != node.dtype:
+    if value is None or number(a) is None or not _is_real(b) or node.dtype.kind != "f":
         return None
-    return literal(value, node.dtype) / x
+    if x.dtype != node.dtype and x.dtype.kind not in "iu":  # a count, which is divided by as it is
+        return None
+    whole = a.dtype.kind in "iu" and x.dtype == a.dtype and value.is_integer()
+    inverse = literal(int(value), a.dtype) / x if whole else literal(value, node.dtype) / x
+    return inverse if inverse.aval == node.aval else None
 
 
 def _over(a: Expr, b: Expr) -> float | None:

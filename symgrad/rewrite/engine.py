@@ -122,8 +122,8 @@ class Rule:
 
 
 #: ops that choose or move values: rules of them alone hold for every dtype
-_CHOOSING = {"where", "maximum", "minimum", "logical_not", "invert", "astype"}
-_CHOOSING |= {"anything", "elementwise", "transpose"}
+_CHOOSING = {"where", "maximum", "minimum", "logical_not", "invert", "astype", "any"}
+_CHOOSING |= {"logical_or", "logical_and", "bitwise_and", "anything", "elementwise", "transpose"}
 
 
 #: table -> its rules, in the order in which they are tried
@@ -250,6 +250,10 @@ class Rewriter:
     def uses(self, node: Expr) -> int:
         """How many times a node is used, as far as is known; 1 for what a rule has just made."""
         return self._uses[node] or 1
+
+    def has(self, node: Expr) -> bool:
+        """Whether a node stands in the graph, as far as is known."""
+        return self._uses[node] > 0
 
     def run(self, outputs: Sequence[Expr]) -> list[Expr]:
         """The normal forms of `outputs`.

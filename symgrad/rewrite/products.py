@@ -13,6 +13,7 @@ import numpy as np
 from symgrad.ir.node import Expr, make
 from symgrad.ir.op import OPS
 from symgrad.rewrite.engine import Rewriter, rule
+from symgrad.rewrite.pattern import any as any_
 from symgrad.rewrite.pattern import (
     broadcast_to,
     expand_dims,
@@ -196,8 +197,30 @@ def _is_finite(c: Expr, like: Expr) -> bool:
 )
 def sum_of_scatter(s: Expr, axis: Any, keepdims: bool, run: Rewriter, node: Expr) -> Expr | None:
     """The sum over scattered axes of what was scattered into zeros -> the sum of the values."""
+    return _over_scattered(s, node, run)
+
+
+@rule(
+    "algebra",
+    lambda s: any_(s),
+    only=lambda op, below: below == ("scatter_add",),
+    examples=(
+        lambda x: zeros((3, 4), bool).at[np.arange(3), np.array([0, 3, 1])].add(x[:, 0] > 0).any(1),
+        lambda x: zeros((3, 4), bool).at[:, 1:3].add(x[:, :2] > 0).any(axis=1, keepdims=True),
+    ),
+)
+def any_of_scatter(s: Expr, run: Rewriter, node: Expr) -> Expr | None:
+    """Whether any was scattered into zeros, over scattered axes -> whether any of the values is."""
+    return _over_scattered(s, node, run)
+
+
+def _over_scattered(s: Expr, node: Expr, run: Rewriter) -> Expr | None:
+    """The reduction of the values, in place of one of what they were scattered into."""
     if s.op.name != "scatter_add" or s.args[0].op.name != "zeros" or run.opaque(s):
         return None
+    if s.dtype.kind == "b" and node.op.name != "any":
+        return None
+    axis = node.attrs["axis"]
     *arrays, values = s.args[1:]
     index = s.attrs["index"]
     where_ = places(index, s.shape, tuple(arrays))
@@ -208,5 +231,6 @@ def sum_of_scatter(s: Expr, axis: Any, keepdims: bool, run: Rewriter, node: Expr
     rest = tuple([i for i in range(picked.ndim) if i not in kept])
     if values.shape != picked.shape:
         values = broadcast_to(values, picked.shape)
-    total = sum_(values, axis=rest) if rest else values
-    return expand_dims(total, axis) if keepdims else total
+    whole = any_ if node.op.name == "any" else sum_
+    total = whole(values, axis=rest) if rest else values
+    return expand_dims(total, axis) if node.attrs["keepdims"] else total

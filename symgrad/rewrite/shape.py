@@ -391,11 +391,12 @@ def view_of_reduction(x: Expr, node: Expr, run: Rewriter) -> Expr | None:
         lambda x: broadcast_to(x[:, :1], (2, 3, 4)).sum(axis=(0, 1, 2)),
         lambda x: broadcast_to(x[:1], (3, 4)).mean(axis=0, keepdims=True),
         lambda x: broadcast_to(x[0], (3, 4)).max(axis=1),
+        lambda x: broadcast_to(x[0] > 0, (3, 4)).any(axis=0),
     ),
 )
 def reduction_of_broadcast(x: Expr, node: Expr) -> Expr | None:
     """A sum of equal numbers -> times their count; their mean or maximum -> the number."""
-    if node.op.name not in ("sum", "mean", "max", "min") or x.dtype != node.dtype:
+    if node.op.name not in ("sum", "mean", "max", "min", "any", "all") or x.dtype != node.dtype:
         return None
     wide, axes, keepdims = node.args[0].shape, node.attrs["axis"], node.attrs["keepdims"]
     lead = len(wide) - x.ndim

@@ -119,6 +119,7 @@ EXEMPT = {
     "scatter_add": "sums, measured as sum",
     "einsum": "lowered to products of matrices and sums, measured as these",
     "recurrence": "the derivative of cumprod, measured as that",
+    "logsumexp_log_weights": "log_softmax, of other parts, and measured as that",
     "logsumexp_weights": "the derivative of logsumexp, measured as that",
     "unit": "x over its norm, measured as that formula",
     "standard_normal": "a draw",

@@ -387,3 +387,19 @@ def test_focal_losses_are_exact_far_out(gamma: float) -> None:
     sharp = sg.function([z], L.sigmoid_focal(z[:, 0] - z[:, 1], [1, 1, 1, 1], gamma))(points)
     np.testing.assert_allclose(soft, want, rtol=1e-13, atol=1e-16)  # that of log_softmax
     np.testing.assert_allclose(sharp, want, rtol=1e-13)
+
+
+@pytest.mark.parametrize("how", ["ignored", "masked", "smooth"])
+def test_a_masked_gradient_is_the_plain_one_and_one_selection(how: str) -> None:
+    y = sg.input("y", ("B",), dtype="int64")
+    z = sg.input("x", ("B", 4)) @ sg.param("W", (4, 5))
+    keep = sg.not_equal(y, -1)
+    if how == "masked":
+        keep = sg.input("keep", ("B",), dtype=bool)
+        loss = L.mean(CE(z, y), mask=keep)
+    else:
+        smoothing = 0.1 if how == "smooth" else 0.0
+        loss = L.mean(CE(z, y, ignore=-1, label_smoothing=smoothing), mask=keep)
+    body = sg.compile(loss).source.split("def value_and_grad(")[1]
+    assert "zeros" not in body and "any(" not in body
+    assert body.split("# gradient")[1].count("np.where(") == 1

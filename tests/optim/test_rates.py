@@ -149,3 +149,35 @@ def test_names_of_what_is_made_of_gradients_are_kept() -> None:
 
     model = declared(optim.chain(scaled, optim.SGD(0.1)), style="readable")
     assert "    size = np.sqrt(" in model.source_of("step")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_rate_made_of_the_loss_takes_it_as_it_is_computed_anyway(named: bool) -> None:
+    x, t, w = sg.input("x", ("B", 3)), sg.input("t", ("B",)), sg.param("w", (3,))
+    loss = sg.name(sg.losses.mean(sg.square(x @ w - t)), "size")
+    rate = 0.1 / (1 + sg.stop_gradient(loss))
+    model = sg.compile(loss, optimizer=optim.SGD(sg.name(rate, "lr") if named else rate))
+    step = model.source_of("step").split('"params"')[1]
+    assert step.count("/ count") == 2  # of the loss and of its gradient
+    assert "0.1 / (1 + size)" in step
+
+
+def test_a_formula_that_mends_the_loss_mends_it_in_a_rate_too() -> None:
+    x, w = sg.input("x", (3,)), sg.param("w", (3,))
+    loss = sg.log(1 + sg.exp(x * w)).sum()
+    model = sg.compile(loss, optimizer=optim.SGD(0.1 / (1 + sg.stop_gradient(loss))))
+    params = {"w": np.full(3, 1000.0)}
+    model.step(params, model.init_optimizer(params), x=np.ones(3))
+    np.testing.assert_allclose(params["w"], 1000.0 - 0.1 / 3001.0, rtol=1e-15)
+
+
+def test_counts_that_cancel_leave_the_name_of_the_rate() -> None:
+    model = declared(optim.SGD(optim.inverse_sqrt(0.1, warm=10)), style="readable")
+    step = model.source_of("step")
+    assert "- 1" not in step and "+ 1" not in step
+    assert "    lr = np.minimum(" in step
+
+
+def test_numbers_in_a_rule_are_written_as_they_are_meant() -> None:
+    model = declared(optim.NAdam(0.01), style="readable")
+    assert "ahead = 0.009 / (1 - 0.9 ** n)" in model.source_of("step")

@@ -172,7 +172,6 @@ def _forward_buffers(B, T):
         np.empty((B, 2, T, 1)),
         np.empty((B*T, 16)),
         np.empty((B, T, 16)),
-        np.empty((B, T, 16)),
     )
 
 
@@ -304,7 +303,7 @@ def forward(params, x):
     """
     x, B, T = _check_x(x)
     attention_Q, attention_K, attention_V, attention_O = _unpack(params, PARAMS, "params")
-    b0, b1, b2, b3, b4 = _kept(_forward_buffers, B, T)
+    b0, b1, b2, b3 = _kept(_forward_buffers, B, T)
 
     # attention: y = einsum(a, einsum(x, V), O)
     x_reshape = x.reshape(-1, 16)
@@ -324,11 +323,10 @@ def forward(params, x):
     t_6 = t_4 @ t_5.reshape(B, T, 2, 8).swapaxes(1, 2)
     t_7 = np.matmul(t_6.swapaxes(1, 2).reshape(-1, 16), attention_O.reshape(16, 16), out=b2)
 
-    t_8 = np.add(x, t_7.reshape(B, T, 16), out=b3)
-    t_9 = np.square(t_8, out=b4)
+    t_8 = x + t_7.reshape(B, T, 16)
+    t_9 = np.square(t_8, out=b3)
     loss = t_9.mean()
-    t_10 = t_8 * 2
-    return loss, (B, T, x, t, t_2, t_4, t_5, t_6, attention_O, t_10)
+    return loss, (B, T, x, t, t_2, t_4, t_5, t_6, attention_O, t_8)
 
 
 @np.errstate(all="ignore")
@@ -338,7 +336,7 @@ def backward(residuals, cotangent=1.0):
     b0, b1, b2, b3, b4, b5 = _kept(_backward_buffers, B, T)
 
     # d attention
-    t_7 = np.multiply(cotangent / (16*B*T), t_6, out=b0)
+    t_7 = np.multiply(cotangent / (16*B*T) * 2, t_6, out=b0)
     t_8 = t_7.reshape(-1, 16)
     t_9 = t_5.transpose(1, 3, 0, 2).reshape(16, -1) @ t_8
     d_attention_O = t_9.reshape(2, 8, 16)                     # (2, 8, 16)
@@ -356,7 +354,7 @@ def backward(residuals, cotangent=1.0):
     d_scores -= total
 
     # d attention
-    np.multiply(t_3, d_scores, out=d_scores)                  # (B, 2, T, T)
+    d_scores *= t_3                                           # (B, 2, T, T)
     d_scores *= 0.35355339059327373
     t_16 = np.matmul(d_scores.mT, t.reshape(B, T, 2, 8).swapaxes(1, 2), out=b2)
     t_17 = t_10 @ t_16.swapaxes(1, 2).reshape(-1, 16)

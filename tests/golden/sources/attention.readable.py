@@ -231,7 +231,7 @@ def forward(params, x):
         x + (t_5.swapaxes(1, 2).reshape(-1, 16) @ attention_O.reshape(16, 16)).reshape(B, T, 16)
     )
     loss = np.square(t_6).mean()
-    return loss, (B, T, x, t, t_2, exps, t_4, t_5, attention_O, t_6 * 2)
+    return loss, (B, T, x, t, t_2, exps, t_4, t_5, attention_O, t_6)
 
 
 @np.errstate(all="ignore")
@@ -240,7 +240,7 @@ def backward(residuals, cotangent=1.0):
     B, T, x, t, t_2, t_3, t_4, t_5, attention_O, t_6 = residuals
 
     # d attention
-    t_7 = (cotangent / (16*B*T) * t_6).reshape(-1, 16)
+    t_7 = (cotangent / (16*B*T) * 2 * t_6).reshape(-1, 16)
     d_attention_O = (t_5.transpose(1, 3, 0, 2).reshape(16, -1) @ t_7).reshape(2, 8, 16)
     t_8 = x.reshape(-1, 16).T
     t_9 = (t_7 @ attention_O.reshape(16, 16).T).reshape(B, T, 2, 8).swapaxes(1, 2)

@@ -172,7 +172,6 @@ def _forward_buffers(B):
     return (
         np.empty((B, 4)),
         np.empty((B, 16)),
-        np.empty((B, 16)),
     )
 
 
@@ -264,17 +263,16 @@ def forward(params, x):
     """
     x, B = _check_x(x)
     W, b, c = _unpack(params, PARAMS, "params")
-    b0, b1, b2 = _kept(_forward_buffers, B)
+    b0, b1 = _kept(_forward_buffers, B)
 
     t = np.matmul(x, W, out=b0)
     t += b
     code = np.tanh(t)                                         # (B, 4)
     y = np.matmul(code, W.T, out=b1)
     y += c                                                    # (B, 16)
-    y -= x
-    y_square = np.square(y, out=b2)
-    loss = y_square.mean()
-    t_2 = y * 2
+    t_2 = y - x
+    t_3 = np.square(t_2, out=b1)
+    loss = t_3.mean()
     code_slope = tanh_slope(t)
     return loss, (B, x, W, code, t_2, code_slope)
 
@@ -286,7 +284,7 @@ def backward(residuals, cotangent=1.0):
     b0, b1, b2, b3 = _kept(_backward_buffers, B)
 
     # gradient
-    d_y = np.multiply(cotangent / (16*B), t, out=b0)          # (B, 16)
+    d_y = np.multiply(cotangent / (16*B) * 2, t, out=b0)      # (B, 16)
     d_c = d_y.sum(axis=0)                                     # (16,)
     d_code = np.matmul(d_y, W, out=b1)                        # (B, 4)
     d_code *= code_slope

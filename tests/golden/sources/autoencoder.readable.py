@@ -196,7 +196,7 @@ def forward(params, x):
     y = code @ W.T + c                                        # (B, 16)
     t_2 = y - x
     loss = np.square(t_2).mean()
-    return loss, (B, x, W, code, t_2 * 2, tanh_slope(t))
+    return loss, (B, x, W, code, t_2, tanh_slope(t))
 
 
 @np.errstate(all="ignore")
@@ -205,7 +205,7 @@ def backward(residuals, cotangent=1.0):
     B, x, W, code, t, code_slope = residuals
 
     # gradient
-    d_y = cotangent / (16*B) * t                              # (B, 16)
+    d_y = cotangent / (16*B) * 2 * t                          # (B, 16)
     d_c = d_y.sum(axis=0)                                     # (16,)
     d_code = d_y @ W                                          # (B, 4)
     d_code *= code_slope

@@ -150,7 +150,6 @@ def _forward_buffers(B):
     """Memory that is kept between calls."""
     return (
         np.empty((B,)),
-        np.empty((B,)),
     )
 
 
@@ -241,15 +240,14 @@ def forward(params, ids, t):
     """
     ids, t, B, T = _check_ids_t(ids, t)
     table, w = _unpack(params, PARAMS, "params")
-    b0, b1 = _kept(_forward_buffers, B)
+    (b0,) = _kept(_forward_buffers, B)
 
     t_2 = table[ids]
     mean = t_2.mean(axis=1)                                   # (B, 8)
     y = np.matmul(mean, w, out=b0)                            # (B,)
-    y -= t
-    y_square = np.square(y, out=b1)
-    loss = y_square.mean()
-    t_3 = y * 2
+    t_3 = y - t
+    t_4 = np.square(t_3, out=b0)
+    loss = t_4.mean()
     return loss, (B, T, ids, mean, w, t_3)
 
 
@@ -260,7 +258,7 @@ def backward(residuals, cotangent=1.0):
     b0, b1 = _kept(_backward_buffers, B)
 
     # gradient
-    d_y = np.multiply(cotangent / B, t_2, out=b0)             # (B,)
+    d_y = np.multiply(cotangent / B * 2, t_2, out=b0)         # (B,)
     d_w = mean.T @ d_y                                        # (8,)
     d_mean = np.multiply(d_y[:, None], w, out=b1)             # (B, 8)
     d_mean /= T

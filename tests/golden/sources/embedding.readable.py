@@ -174,7 +174,7 @@ def forward(params, ids, t):
     y = mean @ w                                              # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
-    return loss, (B, T, ids, mean, w, t_2 * 2)
+    return loss, (B, T, ids, mean, w, t_2)
 
 
 @np.errstate(all="ignore")
@@ -183,7 +183,7 @@ def backward(residuals, cotangent=1.0):
     B, T, ids, mean, w, t_2 = residuals
 
     # gradient
-    d_y = cotangent / B * t_2                                 # (B,)
+    d_y = cotangent / B * 2 * t_2                             # (B,)
     d_w = mean.T @ d_y                                        # (8,)
     d_mean = d_y[:, None] * w                                 # (B, 8)
     d_table = np.zeros((100, 8))                              # (100, 8)

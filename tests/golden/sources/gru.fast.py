@@ -311,7 +311,7 @@ def predict(params, x, present):
         r = np.add(a_t[:, :16], b[:, :16], out=b4)
         sigmoid(r, out=r)                                         # (B, 16)
         r *= b[:, 32:]
-        np.add(a_t[:, 32:], r, out=r)
+        r += a_t[:, 32:]
         np.tanh(r, out=r)                                         # (B, 16)
         z_neg *= r
         sigmoid(z, out=z)                                         # (B, 16)
@@ -347,7 +347,7 @@ def evaluate(params, x, present):
         r = np.add(a_t[:, :16], b[:, :16], out=b4)
         sigmoid(r, out=r)                                         # (B, 16)
         r *= b[:, 32:]
-        np.add(a_t[:, 32:], r, out=r)
+        r += a_t[:, 32:]
         np.tanh(r, out=r)                                         # (B, 16)
         z_neg *= r
         sigmoid(z, out=z)                                         # (B, 16)
@@ -396,7 +396,7 @@ def forward(params, x, present):
         r = sigmoid(t_6)                                          # (B, 16)
         b_part = b[:, 32:]
         t_7 = np.multiply(r, b_part, out=b3)
-        np.add(a_t[:, 32:], t_7, out=t_7)
+        t_7 += a_t[:, 32:]
         n = np.tanh(t_7)                                          # (B, 16)
         t_8 = np.multiply(t_5, n, out=b4)
         z = sigmoid(t_3)                                          # (B, 16)
@@ -416,9 +416,8 @@ def forward(params, x, present):
         ns[t] = n
     h_square = np.square(h, out=b6)
     loss = h_square.mean()
-    t_10 = h * 2
     return loss, (
-        B, T, present, x, U, t_10, hs, zs, ts, rs, b_parts, n_slopes, r_slopes, z_slopes, ns
+        B, T, present, x, U, h, hs, zs, ts, rs, b_parts, n_slopes, r_slopes, z_slopes, ns
     )
 
 
@@ -426,41 +425,41 @@ def forward(params, x, present):
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
     (
-        B, T, present, x, U, t, hs, zs, sigmoids, rs, getitems, n_slopes, r_slopes, z_slopes,
+        B, T, present, x, U, last, hs, zs, sigmoids, rs, getitems, n_slopes, r_slopes, z_slopes,
         ns,
     ) = residuals
     b0, b1, b2, b3, b4, b5 = _kept(_backward_buffers, B, T)
 
     # gradient
-    d_last = np.multiply(cotangent / (16*B), t, out=b0)       # (B, 16)
+    d_last = np.multiply(cotangent / (16*B) * 2, last, out=b0)  # (B, 16)
     d_h = d_last
     d_as = b5
     d_bs = b4
-    for s in reversed(range(T)):
-        z_slope = z_slopes[s]
-        t_2 = present[s][:, None]
-        t_3 = np.multiply(d_h, zs[s], out=b1)
+    for t in reversed(range(T)):
+        z_slope = z_slopes[t]
+        t_2 = present[t][:, None]
+        t_3 = np.multiply(d_h, zs[t], out=b1)
         d_h_2 = np.where(t_2, t_3, d_h)
-        t_4 = np.multiply(d_h, sigmoids[s], out=b1)
-        t_4 *= n_slopes[s]
-        t_5 = np.multiply(t_4, getitems[s], out=b2)
-        t_5 *= r_slopes[s]
+        t_4 = np.multiply(d_h, sigmoids[t], out=b1)
+        t_4 *= n_slopes[t]
+        t_5 = np.multiply(t_4, getitems[t], out=b2)
+        t_5 *= r_slopes[t]
         t_6 = np.where(t_2, t_5, 0)
-        t_7 = np.multiply(d_h, hs[s], out=b2)
+        t_7 = np.multiply(d_h, hs[t], out=b2)
         t_7 *= z_slope
-        t_8 = np.multiply(d_h, ns[s], out=b3)
+        t_8 = np.multiply(d_h, ns[t], out=b3)
         t_8 *= z_slope
         t_7 -= t_8
         t_9 = np.where(t_2, t_7, 0)
-        t_10 = np.multiply(t_4, rs[s], out=b2)
+        t_10 = np.multiply(t_4, rs[t], out=b2)
         t_11 = np.where(t_2, t_10, 0)
         d_b = np.concatenate((t_6, t_9, t_11), axis=1)            # (B, 48)
         t_12 = np.matmul(d_b, U.T, out=b2)
         d_h_2 += t_12                                             # (B, 16)
         t_13 = np.where(t_2, t_4, 0)
         d_a = np.concatenate((t_6, t_9, t_13), axis=1)            # (B, 48)
-        d_as[s] = d_a
-        d_bs[s] = d_b
+        d_as[t] = d_a
+        d_bs[t] = d_b
         d_h = d_h_2
     d_U = hs.reshape(-1, 16).T @ d_bs.reshape(-1, 48)         # (16, 48)
     d_W = x.reshape(-1, 8).T @ d_as.reshape(-1, 48)           # (8, 48)
@@ -507,7 +506,7 @@ def value_and_grad(params, x, present):
         r = sigmoid(t_6)                                          # (B, 16)
         b_part = b[:, 32:]
         t_7 = np.multiply(r, b_part, out=b3)
-        np.add(a_t[:, 32:], t_7, out=t_7)
+        t_7 += a_t[:, 32:]
         n = np.tanh(t_7)                                          # (B, 16)
         t_8 = np.multiply(t_5, n, out=b4)
         z = sigmoid(t_3)                                          # (B, 16)
@@ -612,7 +611,7 @@ def step(params, opt_state, x, present):
         r = sigmoid(t_6)                                          # (B, 16)
         b_part = b[:, 32:]
         t_7 = np.multiply(r, b_part, out=b3)
-        np.add(a_t[:, 32:], t_7, out=t_7)
+        t_7 += a_t[:, 32:]
         n = np.tanh(t_7)                                          # (B, 16)
         t_8 = np.multiply(t_5, n, out=b4)
         z = sigmoid(t_3)                                          # (B, 16)

@@ -264,7 +264,7 @@ def forward(params, x, present):
         ns[t] = n
     loss = np.square(h).mean()
     return loss, (
-        B, T, present, x, U, h * 2, hs, zs, ts, rs, b_parts, n_slopes, r_slopes, z_slopes, ns
+        B, T, present, x, U, h, hs, zs, ts, rs, b_parts, n_slopes, r_slopes, z_slopes, ns
     )
 
 
@@ -272,26 +272,26 @@ def forward(params, x, present):
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
     (
-        B, T, present, x, U, t, hs, zs, sigmoids, rs, getitems, n_slopes, r_slopes, z_slopes,
+        B, T, present, x, U, last, hs, zs, sigmoids, rs, getitems, n_slopes, r_slopes, z_slopes,
         ns,
     ) = residuals
 
     # gradient
-    d_last = cotangent / (16*B) * t                           # (B, 16)
+    d_last = cotangent / (16*B) * 2 * last                    # (B, 16)
     d_h = d_last
     d_as = np.empty((T, B, 48))
     d_bs = np.empty((T, B, 48))
-    for s in reversed(range(T)):
-        z_slope = z_slopes[s]
-        t_2 = present[s][:, None]
-        t_3 = d_h * sigmoids[s] * n_slopes[s]
-        t_4 = np.where(t_2, t_3 * getitems[s] * r_slopes[s], 0)
-        t_5 = np.where(t_2, d_h * hs[s] * z_slope - d_h * ns[s] * z_slope, 0)
-        d_b = np.concatenate((t_4, t_5, np.where(t_2, t_3 * rs[s], 0)), axis=1)  # (B, 48)
-        d_h = np.where(t_2, d_h * zs[s], d_h) + d_b @ U.T         # (B, 16)
+    for t in reversed(range(T)):
+        z_slope = z_slopes[t]
+        t_2 = present[t][:, None]
+        t_3 = d_h * sigmoids[t] * n_slopes[t]
+        t_4 = np.where(t_2, t_3 * getitems[t] * r_slopes[t], 0)
+        t_5 = np.where(t_2, d_h * hs[t] * z_slope - d_h * ns[t] * z_slope, 0)
+        d_b = np.concatenate((t_4, t_5, np.where(t_2, t_3 * rs[t], 0)), axis=1)  # (B, 48)
+        d_h = np.where(t_2, d_h * zs[t], d_h) + d_b @ U.T         # (B, 16)
         d_a = np.concatenate((t_4, t_5, np.where(t_2, t_3, 0)), axis=1)  # (B, 48)
-        d_as[s] = d_a
-        d_bs[s] = d_b
+        d_as[t] = d_a
+        d_bs[t] = d_b
     d_U = hs.reshape(-1, 16).T @ d_bs.reshape(-1, 48)         # (16, 48)
     d_W = x.reshape(-1, 8).T @ d_as.reshape(-1, 48)           # (8, 48)
     return dict(zip(PARAMS, (d_W, d_U), strict=True))

@@ -65,6 +65,6 @@ def polynomial(x, v):
     v_1 = v[1]
     v_0 = v[0]
     v_2 = v[2]
-    t_4 = v_0 * 2 * t_3 + v_1 * 2 * t - v_2
-    dt_x = np.array([v_1 * t_3 * 2 + v_0 * t * 3, t_4, v_2 * (np.square(x_2) * 3) * 4 - v_1])
+    t_4 = v_0 * t_3 * 2 + v_1 * t * 2 - v_2
+    dt_x = np.array([v_1 * t_3 * 2 + v_0 * t * 3, t_4, v_2 * np.square(x_2) * 12 - v_1])  # (3,)
     return {"f": f, "grad": d_x, "hvp": dt_x}

@@ -124,7 +124,6 @@ def _forward_buffers(B):
     """Memory that is kept between calls."""
     return (
         np.empty((B,)),
-        np.empty((B,)),
     )
 
 
@@ -209,14 +208,13 @@ def forward(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     w, b = _unpack(params, PARAMS, "params")
-    b0, b1 = _kept(_forward_buffers, B)
+    (b0,) = _kept(_forward_buffers, B)
 
     y = np.matmul(x, w, out=b0)
     y += b                                                    # (B,)
-    y -= t
-    y_square = np.square(y, out=b1)
-    loss = y_square.mean()
-    t_2 = y * 2
+    t_2 = y - t
+    t_3 = np.square(t_2, out=b0)
+    loss = t_3.mean()
     return loss, (B, x, t_2)
 
 
@@ -227,7 +225,7 @@ def backward(residuals, cotangent=1.0):
     (b0,) = _kept(_backward_buffers, B)
 
     # gradient
-    d_y = np.multiply(cotangent / B, t_2, out=b0)             # (B,)
+    d_y = np.multiply(cotangent / B * 2, t_2, out=b0)         # (B,)
     d_b = d_y.sum()
     d_w = x.T @ d_y                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))

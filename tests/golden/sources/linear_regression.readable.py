@@ -145,7 +145,7 @@ def forward(params, x, t):
     y = x @ w + b                                             # (B,)
     t_2 = y - t
     loss = np.square(t_2).mean()
-    return loss, (B, x, t_2 * 2)
+    return loss, (B, x, t_2)
 
 
 @np.errstate(all="ignore")
@@ -154,7 +154,7 @@ def backward(residuals, cotangent=1.0):
     B, x, t_2 = residuals
 
     # gradient
-    d_y = cotangent / B * t_2                                 # (B,)
+    d_y = cotangent / B * 2 * t_2                             # (B,)
     d_b = d_y.sum()
     d_w = x.T @ d_y                                           # (8,)
     return dict(zip(PARAMS, (d_w, d_b), strict=True))

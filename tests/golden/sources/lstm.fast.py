@@ -324,7 +324,7 @@ def predict(params, x):
     hs = np.empty((T, B, 16))
     for t in range(T):
         z = np.matmul(h, U, out=b1)
-        np.add(xW[t], z, out=z)
+        z += xW[t]
         z += b                                                    # (B, 64)
         o = sigmoid(z[:, 32:48], out=b2)                          # (B, 16)
         f = sigmoid(z[:, 16:32], out=b3)                          # (B, 16)
@@ -360,7 +360,7 @@ def evaluate(params, x, target):
     hs = b6
     for t in range(T):
         z = np.matmul(h, U, out=b1)
-        np.add(xW[t], z, out=z)
+        z += xW[t]
         z += b                                                    # (B, 64)
         o = sigmoid(z[:, 32:48], out=b2)                          # (B, 16)
         f = sigmoid(z[:, 16:32], out=b3)                          # (B, 16)
@@ -412,7 +412,7 @@ def forward(params, x, target):
     for t in range(T):
         cs[t] = c
         z = np.matmul(h, U, out=b1)
-        np.add(xW[t], z, out=z)
+        z += xW[t]
         z += b                                                    # (B, 64)
         z_o = z[:, 32:48]
         o = sigmoid(z_o)                                          # (B, 16)
@@ -466,10 +466,9 @@ def backward(residuals, cotangent=1.0):
 
     hs = h_all[1:]                                            # (T, B, 16)
     d_hs = np.subtract(hs, target, out=b0)
-    d_hs *= 2
 
     # gradient
-    np.multiply(cotangent / (16*B*T), d_hs, out=d_hs)         # (T, B, 16)
+    d_hs *= cotangent / (16*B*T) * 2                          # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = b6
@@ -477,7 +476,7 @@ def backward(residuals, cotangent=1.0):
         d_h = np.add(d_h, d_hs[t], out=b1)                        # (B, 16)
         d_c_2 = np.multiply(d_h, os[t], out=b2)
         d_c_2 *= c_tanh_slopes[t]
-        np.add(d_c, d_c_2, out=d_c_2)                             # (B, 16)
+        d_c_2 += d_c                                              # (B, 16)
         d_i = np.multiply(d_c_2, gs[t], out=b3)                   # (B, 16)
         d_i *= i_slopes[t]
         d_f = np.multiply(d_c_2, cs[t], out=b4)                   # (B, 16)
@@ -534,7 +533,7 @@ def value_and_grad(params, x, target):
     for t in range(T):
         cs[t] = c
         z = np.matmul(h, U, out=b1)
-        np.add(xW[t], z, out=z)
+        z += xW[t]
         z += b                                                    # (B, 64)
         z_o = z[:, 32:48]
         o = sigmoid(z_o)                                          # (B, 16)
@@ -580,7 +579,7 @@ def value_and_grad(params, x, target):
         d_h = np.add(d_h, d_hs[t], out=b18)                       # (B, 16)
         d_c_2 = np.multiply(d_h, os[t], out=b19)
         d_c_2 *= c_tanh_slopes[t]
-        np.add(d_c, d_c_2, out=d_c_2)                             # (B, 16)
+        d_c_2 += d_c                                              # (B, 16)
         d_i = np.multiply(d_c_2, gs[t], out=b20)                  # (B, 16)
         d_i *= i_slopes[t]
         d_f = np.multiply(d_c_2, cs[t], out=b21)                  # (B, 16)
@@ -644,7 +643,7 @@ def step(params, opt_state, x, target):
     for t in range(T):
         cs[t] = c
         z = np.matmul(h, U, out=b1)
-        np.add(xW[t], z, out=z)
+        z += xW[t]
         z += b                                                    # (B, 64)
         z_o = z[:, 32:48]
         o = sigmoid(z_o)                                          # (B, 16)
@@ -690,7 +689,7 @@ def step(params, opt_state, x, target):
         d_h = np.add(d_h, d_hs[t], out=b18)                       # (B, 16)
         d_c_2 = np.multiply(d_h, os[t], out=b19)
         d_c_2 *= c_tanh_slopes[t]
-        np.add(d_c, d_c_2, out=d_c_2)                             # (B, 16)
+        d_c_2 += d_c                                              # (B, 16)
         d_i = np.multiply(d_c_2, gs[t], out=b20)                  # (B, 16)
         d_i *= i_slopes[t]
         d_f = np.multiply(d_c_2, cs[t], out=b21)                  # (B, 16)

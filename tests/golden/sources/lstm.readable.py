@@ -314,7 +314,7 @@ def backward(residuals, cotangent=1.0):
     hs = h_all[1:]                                            # (T, B, 16)
 
     # gradient
-    d_hs = cotangent / (16*B*T) * ((hs - target) * 2)         # (T, B, 16)
+    d_hs = cotangent / (16*B*T) * 2 * (hs - target)           # (T, B, 16)
     d_h = t_2
     d_c = t_2
     d_zs = np.empty((T, B, 64))

@@ -246,10 +246,9 @@ def backward(residuals, cotangent=1.0):
     y = np.multiply(t_2, scale, out=b1)
     y += shift                                                # (B, 16)
     y -= t
-    y *= 2
 
     # gradient
-    np.multiply(cotangent / (16*B), y, out=y)
+    y *= cotangent / (16*B) * 2
     d_shift = y.sum(axis=0)                                   # (16,)
     y *= t_2
     d_scale = y.sum(axis=0)                                   # (16,)

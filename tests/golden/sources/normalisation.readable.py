@@ -162,7 +162,7 @@ def backward(residuals, cotangent=1.0):
     y = t_2 * scale + shift                                   # (B, 16)
 
     # gradient
-    t_3 = cotangent / (16*B) * ((y - t) * 2)
+    t_3 = cotangent / (16*B) * 2 * (y - t)
     d_shift = t_3.sum(axis=0)                                 # (16,)
     d_scale = (t_3 * t_2).sum(axis=0)                         # (16,)
     return dict(zip(PARAMS, (d_scale, d_shift), strict=True))

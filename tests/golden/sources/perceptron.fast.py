@@ -212,7 +212,6 @@ def _forward_buffers(B):
         np.empty((B, 32)),
         np.empty((B, 32)),
         np.empty((B, 2)),
-        np.empty((B, 2)),
         np.empty((B,)),
     )
 
@@ -359,7 +358,7 @@ def forward(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     first_W, first_b, second_W, second_b, last_W, last_b = _unpack(params, PARAMS, "params")
-    b0, b1, b2, b3, b4 = _kept(_forward_buffers, B)
+    b0, b1, b2, b3 = _kept(_forward_buffers, B)
 
     # first: h_first = tanh(x W + b)
     t_2 = np.matmul(x, first_W, out=b0)
@@ -376,11 +375,10 @@ def forward(params, x, t):
     y += last_b                                               # (B, 2)
 
     # loss = mean(sum((y - t)^2))
-    y -= t
-    y_square = np.square(y, out=b3)
-    total = y_square.sum(axis=1, out=b4)
+    t_4 = y - t
+    t_5 = np.square(t_4, out=b2)
+    total = t_5.sum(axis=1, out=b3)
     loss = total.mean()
-    t_4 = y * 2
     h_second_slope = tanh_slope(t_3)
     h_first_slope = tanh_slope(t_2)
     return loss, (B, x, h_first, second_W, h_second, last_W, t_4, h_second_slope, h_first_slope)
@@ -393,7 +391,7 @@ def backward(residuals, cotangent=1.0):
     b0, b1, b2 = _kept(_backward_buffers, B)
 
     # d last
-    d_y = np.multiply(cotangent / B, t_2, out=b0)             # (B, 2)
+    d_y = np.multiply(cotangent / B * 2, t_2, out=b0)         # (B, 2)
     d_last_b = d_y.sum(axis=0)                                # (2,)
     d_last_W = h_second.T @ d_y                               # (32, 2)
 

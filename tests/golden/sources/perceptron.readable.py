@@ -268,7 +268,7 @@ def forward(params, x, t):
     t_4 = y - t
     loss = np.square(t_4).sum(axis=1).mean()
     return loss, (
-        B, x, h_first, second_W, h_second, last_W, t_4 * 2, tanh_slope(t_3), tanh_slope(t_2)
+        B, x, h_first, second_W, h_second, last_W, t_4, tanh_slope(t_3), tanh_slope(t_2)
     )
 
 
@@ -278,7 +278,7 @@ def backward(residuals, cotangent=1.0):
     B, x, h_first, second_W, h_second, last_W, t_2, h_second_slope, h_first_slope = residuals
 
     # d last
-    d_y = cotangent / B * t_2                                 # (B, 2)
+    d_y = cotangent / B * 2 * t_2                             # (B, 2)
     d_last_b = d_y.sum(axis=0)                                # (2,)
     d_last_W = h_second.T @ d_y                               # (32, 2)
 

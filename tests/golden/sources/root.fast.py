@@ -76,8 +76,7 @@ def root(a):
         z_t = zs[t]
         t_4 = z_t * z_t * 3.0
         d_a_2 = divide(d_z, t_4 + 1.0)
-        t_5 = d_z + d_z * negatives[t] * -3.0 * (z_t * 2.0) - d_a_2
-        d_z = t_5 - d_a_2 * t_4
+        d_z = d_z - d_z * negatives[t] * z_t * 6.0 - d_a_2 - d_a_2 * t_4
         d_a = d_a + d_a_2
     d_z = np.float64(d_z)
     d_a = np.float64(d_a)

@@ -61,8 +61,7 @@ def root(a):
         z_t = zs[t]
         t_4 = np.square(z_t) * 3
         d_a_2 = d_z / (t_4 + 1)
-        t_5 = d_z + d_z * negatives[t] * -3 * (z_t * 2) - d_a_2
-        d_z = t_5 - d_a_2 * t_4
+        d_z = d_z - d_z * negatives[t] * z_t * 6 - d_a_2 - d_a_2 * t_4
         d_a = d_a + d_a_2
     d_a_3 = d_z + d_a
     return (np.array(z), d_a_3)

@@ -79,23 +79,22 @@ def rosenbrock(x):
 
     b = x[1:]                                                 # (max(N - 1, 0),)
     a = x[:-1]                                                # (max(N - 1, 0),)
-    d_a = np.square(a, out=b0)
-    np.subtract(b, d_a, out=d_a)
-    d_a_square = np.square(d_a, out=b1)
-    d_a_square *= 100
-    t = np.subtract(1, a, out=b2)
-    t_2 = np.square(t, out=b3)
-    d_a_square += t_2
-    f = d_a_square.sum()
+    a_square = np.square(a, out=b0)
+    np.subtract(b, a_square, out=a_square)
+    t = np.square(a_square, out=b1)
+    t *= 100
+    d_a = np.subtract(1, a, out=b2)
+    d_a_square = np.square(d_a, out=b3)
+    t += d_a_square
+    f = t.sum()
 
     # gradient
-    t_3 = np.multiply(d_a, 200, out=b1)
+    a_square *= 200
     d_x = np.zeros(N)
-    d_x[1:] += t_3
-    d_a *= -200
-    t_4 = np.multiply(a, 2, out=b1)
-    d_a *= t_4
-    t *= 2
-    d_a -= t                                                  # (max(N - 1, 0),)
+    d_x[1:] += a_square
+    d_a *= -2
+    a_square *= a
+    a_square *= 2
+    d_a -= a_square                                           # (max(N - 1, 0),)
     d_x[:-1] += d_a
     return (f, d_x)

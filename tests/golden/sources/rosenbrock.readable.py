@@ -55,10 +55,11 @@ def rosenbrock(x):
     t = b - np.square(a)
     t_2 = 1 - a
     f = (np.square(t) * 100 + np.square(t_2)).sum()
-    d_x = np.zeros(N)
-    d_x[1:] += t * 200
 
     # gradient
-    d_a = t * -200 * (a * 2) - t_2 * 2                        # (max(N - 1, 0),)
+    t *= 200
+    d_x = np.zeros(N)
+    d_x[1:] += t
+    d_a = t_2 * -2 - t * a * 2                                # (max(N - 1, 0),)
     d_x[:-1] += d_a
     return (f, d_x)

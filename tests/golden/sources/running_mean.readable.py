@@ -141,18 +141,18 @@ def forward(params, x):
     centred = x - batch_mean                                  # (B, 8)
     y = centred @ w                                           # (B,)
     loss = np.square(y).mean()
-    return loss, (B, x, batch_mean, y * 2)
+    return loss, (B, x, batch_mean, y)
 
 
 @np.errstate(all="ignore")
 def backward(residuals, cotangent=1.0):
     """Gradients, from what forward returned and the cotangent of the loss."""
-    B, x, batch_mean, t = residuals
+    B, x, batch_mean, y = residuals
 
     centred = x - batch_mean                                  # (B, 8)
 
     # gradient
-    d_y = cotangent / B * t                                   # (B,)
+    d_y = cotangent / B * 2 * y                               # (B,)
     d_w = centred.T @ d_y                                     # (8,)
     return dict(zip(PARAMS, (d_w,), strict=True))
 

@@ -201,7 +201,6 @@ def _forward_buffers(B):
     return (
         np.empty((B, 4), np.float32),
         np.empty((B,), np.float32),
-        np.empty((B,), np.float32),
     )
 
 
@@ -297,17 +296,16 @@ def forward(params, x, t):
     """
     x, t, B = _check_x_t(x, t)
     W, w = _unpack(params, PARAMS, "params")
-    b0, b1, b2 = _kept(_forward_buffers, B)
+    b0, b1 = _kept(_forward_buffers, B)
 
     t_2 = np.matmul(x, W, out=b0)
     h = softplus(t_2)                                         # (B, 4)
     y = np.matmul(h, w, out=b1)                               # (B,)
-    y -= t
-    y_square = np.square(y, out=b2)
-    loss = y_square.mean()
-    t_3 = y * 2
-    t_4 = sigmoid(t_2)
-    return loss, (B, x, h, w, t_3, t_4)
+    t_3 = y - t
+    t_4 = np.square(t_3, out=b1)
+    loss = t_4.mean()
+    t_5 = sigmoid(t_2)
+    return loss, (B, x, h, w, t_3, t_5)
 
 
 @np.errstate(all="ignore")
@@ -318,7 +316,7 @@ def backward(residuals, cotangent=1.0):
     b0, b1 = _kept(_backward_buffers, B)
 
     # gradient
-    t_4 = np.multiply(cotangent / B, t_2, out=b0)
+    t_4 = np.multiply(cotangent / B * 2, t_2, out=b0)
     d_w = h.T @ t_4                                           # (4,)
     d_h = np.multiply(t_4[:, None], w, out=b1)                # (B, 4)
     d_h *= t_3

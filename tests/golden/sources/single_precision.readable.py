@@ -225,7 +225,7 @@ def forward(params, x, t):
     y = h @ w                                                 # (B,)
     t_3 = y - t
     loss = np.square(t_3).mean()
-    return loss, (B, x, h, w, t_3 * 2, sigmoid(t_2))
+    return loss, (B, x, h, w, t_3, sigmoid(t_2))
 
 
 @np.errstate(all="ignore")
@@ -235,7 +235,7 @@ def backward(residuals, cotangent=1.0):
     cotangent = np.float32(cotangent)
 
     # gradient
-    t_4 = cotangent / B * t_2
+    t_4 = cotangent / B * 2 * t_2
     d_w = h.T @ t_4                                           # (4,)
     d_h = t_4[:, None] * w                                    # (B, 4)
     d_W = x.T @ (d_h * t_3)                                   # (8, 4)
