@@ -14,7 +14,7 @@ from symgrad.ir.node import Expr, as_expr, literal
 from symgrad.ir.op import FUNCTIONS
 from symgrad.model.derived import note, outer, with_leaves
 from symgrad.model.tree import flatten, flatten_like, unflatten
-from symgrad.rewrite import STABLE
+from symgrad.rewrite import SLOPES, STABLE
 from symgrad.rewrite.engine import rewrite_exprs
 
 __all__ = ["grad", "hvp", "jvp", "require_scalar", "stabilised", "value_and_grad", "vjp"]
@@ -23,7 +23,8 @@ __all__ = ["grad", "hvp", "jvp", "require_scalar", "stabilised", "value_and_grad
 def stabilised(outputs: Sequence[Expr], keep: Sequence[Expr] = ()) -> list[Expr]:
     """Outputs in the form that is differentiated; `keep` are leaves, never swallowed."""
     kept = [*keep, *outer(outputs)]
-    return list(rewrite_exprs(list(outputs), STABLE, keep=kept)[0])
+    stable, _, _ = rewrite_exprs(list(outputs), STABLE, keep=kept)
+    return list(rewrite_exprs(stable, SLOPES, keep=kept)[0])
 
 
 def _reverse(

@@ -26,7 +26,7 @@ from symgrad.ops.custom import CUSTOM, IMPLICIT, inlined
 from symgrad.ops.item import ITEM
 from symgrad.ops.leaf import NAMED, STOP_GRADIENT, TRAINING
 from symgrad.ops.selection import WHERE
-from symgrad.rewrite import SIMPLE, STABLE
+from symgrad.rewrite import SIMPLE, SLOPES, STABLE
 from symgrad.rewrite.engine import rewrite, rewrite_exprs
 
 __all__ = ["PASSES", "Job", "PassRow", "run"]
@@ -109,7 +109,12 @@ def resolve(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
 
 def stabilise(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:
     """Formulas that overflow or cancel become those that do not."""
-    return rewrite(graph, STABLE, keep=list(job.wrt.values()))
+    kept = list(job.wrt.values())
+    stable, fired = rewrite(graph, STABLE, keep=kept)
+    if not job.wrt:
+        return stable, fired
+    sloped, more = rewrite(stable, SLOPES, keep=kept)
+    return sloped, fired + more
 
 
 def differentiate(graph: Graph, job: Job) -> tuple[Graph, Counter[str]]:

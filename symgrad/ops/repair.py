@@ -360,7 +360,8 @@ def _signs(center: float) -> tuple[float, ...]:
 def _mended(formula: Formula, truth: Truth, center: float) -> Piece | None:
     """The shortest polynomial beyond which the formula can be trusted; None if there is none."""
     unit = abs(center) if center and np.isfinite(center) else 1.0
-    inner = np.array([s * unit * 2.0**-k for k in (8, 12, 20, 26) for s in _signs(center)])
+    # no powers of two: with 1 they make sums that need no rounding
+    inner = np.array([s * unit * 1.37 * 2.0**-k for k in (8, 12, 20, 26) for s in _signs(center)])
     worst_inside = _errors(formula.stable, truth, _x_of(center, inner)).max(initial=0)
     if worst_inside <= _GOOD and not _is_hole(formula.stable, center):
         return None

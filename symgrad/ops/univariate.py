@@ -147,8 +147,7 @@ class Formula:
     def needed(self) -> bool:
         """Whether there is more to the formula than its steps.
 
-        It has polynomials, or its derivative has; or the derivative that the chain rule gives
-        cancels, and another form of it does not; or its stable form has kinks, so that no formula
+        It has polynomials, or its derivative has; or its stable form has kinks, so that no formula
         that it is a part of could be looked at any more.
         """
         if not self.is_unstable:
@@ -159,8 +158,13 @@ class Formula:
             or (self.stable.has_kinks and not self.has_kinks)
             or slope.in_range.has_kinks
             or bool(profile(slope.in_range).bad and slope.pieces)
-            or (profile(slope).cancels and not profile(slope.in_range).bad)
         )
+
+    @_once
+    def has_another_slope(self) -> bool:
+        """Whether the derivative of the chain rule cancels, and another form of it does not."""
+        slope = self.derivative
+        return profile(slope).cancels and not profile(slope.in_range).bad
 
     @property
     def is_unstable(self) -> bool:
@@ -271,7 +275,7 @@ UNIVARIATE = OPS["univariate"]
 
 def of(formula: Formula, x: Expr) -> Expr:
     """The formula on an expression: as a node of its own, if there is more to it than its steps."""
-    if formula.needed:
+    if formula.needed or formula.has_another_slope:
         return make(UNIVARIATE, (x,), {"formula": formula})
     return formula.stable.build(x)
 

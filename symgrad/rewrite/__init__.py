@@ -35,12 +35,15 @@ from symgrad.rewrite.engine import RULES, Rule, rewrite, rewrite_exprs, rule
 
 #: the tables that make formulas stable: before they are differentiated
 STABLE = ("stability", "arithmetic", "folding", "difference", "univariate", "magnitude")
+#: and what is asked last, when all of it is in its final form
+SLOPES = ("slope",)
 #: the tables that leave nothing that a person would delete: after differentiation
 SIMPLE = ("arithmetic", "algebra", "shape", "folding")
 
 __all__ = [
     "RULES",
     "SIMPLE",
+    "SLOPES",
     "STABLE",
     "Rule",
     "algebra",

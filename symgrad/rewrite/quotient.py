@@ -135,19 +135,25 @@ def _multiply(a: Quotient, b: Quotient) -> Quotient:
     return _reduced(_times(a.above, b.above), below)
 
 
-def _inverse(a: Quotient) -> Quotient:
+def _inverse(a: Quotient, sums: Iterable[Polynomial]) -> Quotient:
+    """1 / a, whose denominator is made of those of `sums` that are in it."""
     if not a.above:
         raise _Unsuitable
     low, rest = _lowest(a.above)
     above = _monomial(-low)
     for factor, n in a.below.items():
         above = _times(above, _to(factor, n))
-    if len(rest) == 1:
-        return Quotient(_times(above, _monomial(Fraction(0), 1 / rest[0][1])), {})
-    return _reduced(above, {rest: 1})
+    below: dict[Polynomial, int] = {}
+    for factor in sums:
+        rest, n = _without(rest, factor)
+        if n:
+            below[factor] = n
+    if len(rest) > 1:
+        return _reduced(above, {**below, rest: 1})
+    return _reduced(_times(above, _monomial(Fraction(0), 1 / rest[0][1])), below)
 
 
-def _to_power(a: Quotient, exponent: Quotient) -> Quotient:
+def _to_power(a: Quotient, exponent: Quotient, sums: Iterable[Polynomial]) -> Quotient:
     if exponent.below or len(exponent.above) > 1 or any([e for e, _ in exponent.above]):
         raise _Unsuitable
     given = exponent.above[0][1] if exponent.above else Fraction(0)
@@ -162,7 +168,7 @@ def _to_power(a: Quotient, exponent: Quotient) -> Quotient:
     if count > _EXPONENT:
         raise _Unsuitable
     if n < 0:
-        a = _inverse(a)
+        a = _inverse(a, sums)
     return Quotient(_to(a.above, count), {f: m * count for f, m in a.below.items() if count})
 
 
@@ -170,6 +176,8 @@ def _read(formula: Formula) -> list[Quotient]:
     """The variable and each step."""
     values = [Quotient(_X, {})]
     minus, half = _number(-1.0), _number(0.5)
+    #: sums that were read, without powers of x: of one's power the first is the sum itself
+    sums: dict[Polynomial, None] = {}
     for op, args, attrs in formula.steps:
         below = [values[i] for i in args]
         match op:
@@ -184,18 +192,20 @@ def _read(formula: Formula) -> list[Quotient]:
             case "multiply":
                 made = _multiply(*below)
             case "divide":
-                made = _multiply(below[0], _inverse(below[1]))
+                made = _multiply(below[0], _inverse(below[1], sums))
             case "reciprocal":
-                made = _inverse(below[0])
+                made = _inverse(below[0], sums)
             case "square":
                 made = _multiply(below[0], below[0])
             case "sqrt":
-                made = _to_power(below[0], half)
+                made = _to_power(below[0], half, sums)
             case "power":
-                made = _to_power(*below)
+                made = _to_power(below[0], below[1], sums)
             case _:
                 raise _Unsuitable
         values.append(made)
+        if len(made.above) > 1 and not made.below:
+            sums.setdefault(_lowest(made.above)[1])
     return values
 
 
@@ -231,11 +241,11 @@ def quotient_form(formula: Formula, x: Expr) -> Expr | None:
         found = found / _power(x, -low)
     for below, n in value.below.items():
         divisor = written[below] if below in written else _polynomial(below, x)
-        if n * below[-1][0] <= 2:
-            found = found / _power(divisor, Fraction(n))
-        else:  # the power may leave the range
-            for _ in range(n):
-                found = found / divisor
+        together = 2 if below[-1][0] <= 1 else 1  # a higher power may leave the range
+        for _ in range(n // together):
+            found = found / _power(divisor, Fraction(together))
+        if n % together:
+            found = found / divisor
     return found
 
 

@@ -128,6 +128,25 @@ def formula_of_one_variable(args: tuple[Expr, ...], node: Expr, run: Rewriter) -
 
 
 @rule(
+    "slope",
+    lambda *args: anything(*args),
+    only=_may_cancel,
+    extends_domain=True,
+    examples=(lambda x: x / (x + 3), lambda x: square(x) / (square(x) + 2)),
+    domain=(0.1, 2.0),
+)
+def formula_with_another_slope(args: tuple[Expr, ...], node: Expr, run: Rewriter) -> Expr | None:
+    """f(x) -> f(x), whose slope by the chain rule cancels, and is given in another form.
+
+    After all others: they look at what a formula is made of.
+    """
+    found = _formula(node, run)
+    if found is None or not found[0].has_another_slope:
+        return None
+    return make(UNIVARIATE, (found[1],), {"formula": found[0]})
+
+
+@rule(
     "mending",
     lambda *args: anything(*args),
     only=_may_cancel,

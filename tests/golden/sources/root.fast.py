@@ -75,10 +75,9 @@ def root(a):
     d_a = 0.0
     for t in reversed(range(trips)):
         z_t = zs[t]
-        z_t_square = z_t * z_t
-        t_4 = z_t_square * 3.0 + 1.0
-        d_a_2 = divide(d_z, t_4)
-        d_z = d_z - d_z * negatives[t] * z_t * 6.0 - d_a_2 - d_z * divide(z_t_square, t_4) * 3.0
+        t_4 = z_t * z_t * 3.0
+        d_a_2 = divide(d_z, t_4 + 1.0)
+        d_z = d_z - d_z * negatives[t] * z_t * 6.0 - d_a_2 - d_a_2 * t_4
         d_a = d_a + d_a_2
     d_z = np.float64(d_z)
     d_a = np.float64(d_a)

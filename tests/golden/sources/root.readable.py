@@ -60,10 +60,9 @@ def root(a):
     d_a = np.float64(0.0)
     for t in reversed(range(trips)):
         z_t = zs[t]
-        z_t_square = np.square(z_t)
-        t_4 = z_t_square * 3 + 1
-        d_a_2 = d_z / t_4
-        d_z = d_z - d_z * negatives[t] * z_t * 6 - d_a_2 - d_z * (z_t_square / t_4) * 3
+        t_4 = np.square(z_t) * 3
+        d_a_2 = d_z / (t_4 + 1)
+        d_z = d_z - d_z * negatives[t] * z_t * 6 - d_a_2 - d_a_2 * t_4
         d_a = d_a + d_a_2
     d_a_3 = d_z + d_a
     return (np.array(z), d_a_3)
