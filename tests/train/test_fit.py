@@ -327,7 +327,7 @@ def test_all_data_are_looked_at_before_the_first_step() -> None:
     for bad, kind, told in (
         ({"y": np.append(good["y"][:-1], 3)}, sg.CompileError, r"\['y'\]: .* got 3 at \(95,\)"),
         ({"x": np.ones((96, 5))}, sg.ShapeError, r"\['x'\]: expected shape \(B, 2\)"),
-        ({"x": np.ones(96)}, sg.ShapeError, r"\['x'\]: expected 2 axes"),
+        ({"x": np.ones(96)}, sg.ShapeError, r"\['x'\]: expected shape \(B, 2\); got \(96,\)"),
         ({"y": np.ones(96)}, sg.DTypeError, r"\['y'\]: expected int64; got float64"),
         ({"x": np.full((96, 2), np.nan)}, sg.CompileError, r"\['x'\]: NaN at"),
     ):
@@ -584,7 +584,7 @@ def test_labels_are_checked_before_anything_is_trained(loss: str) -> None:
     before = {name: value.copy() for name, value in params.items()}
     labels = np.zeros(100, int)
     labels[97] = -1
-    with pytest.raises(sg.CompileError, match=r"y: expected 0 <= y < 2; got -1 at \(97,\)"):
+    with pytest.raises(sg.CompileError, match=r"y'\]: expected 0 <= y < 2; got -1 at \(97,\)"):
         sg.train.fit(model, {"x": np.ones((100, 3)), "y": labels}, epochs=1, params=params)
     assert all((params[name] == before[name]).all() for name in params)
 
@@ -596,5 +596,5 @@ def test_a_label_to_ignore_is_none_of_the_classes() -> None:
     data = {"x": np.ones((3, 3)), "y": np.array([0, -1, 1])}
     sg.train.fit(model, data, epochs=1, progress=False)
     data["y"][1] = -2
-    with pytest.raises(sg.CompileError, match="expected 0 <= y < 2 or -1; got -2"):
+    with pytest.raises(sg.CompileError, match="expected 0 <= y < 2; got -2"):
         sg.train.fit(model, data, epochs=1)
