@@ -1,5 +1,6 @@
 """Settings that the whole suite shares."""
 
+import gc
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -18,3 +19,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     patterns = config.getini("python_files")
     return None if any(fnmatch(collection_path.name, p) for p in patterns) else True
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays to the end: the collector need not look at it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -189,7 +189,7 @@ def test_wrong_shapes_and_dtypes_say_what_was_expected_came_and_where() -> None:
         (np.zeros((1, 3)), [1.5], sg.DTypeError, "n: expected int64; got float64"),
         ([["a", "b", "c"]], [1], sg.DTypeError, "x: expected float64; got <U1"),
         ([[1, 2, 3], [1, 2]], [1], sg.ShapeError, r"x: expected an array \(B, 3\)"),
-        (None, [1], sg.DTypeError, "x: expected float64; got object"),
+        (None, [1], sg.DTypeError, "x: expected float64; got None"),
     ]
     for first, second, kind, pattern in cases:
         with pytest.raises(kind, match=pattern) as caught:

@@ -102,7 +102,7 @@ def derivatives(loss: Any, x: Any, v: Any) -> dict[str, Any]:
     }
 
 
-@examples(16)
+@examples(12)
 @given(
     names=steps,
     between=st.sampled_from(sorted(BETWEEN)),
@@ -207,7 +207,7 @@ def test_thousands_of_nested_choices_are_no_recursion() -> None:
     assert 0 <= got[0] < 1e-300
 
 
-@examples(10)
+@examples(6)
 @given(
     conditions=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=2, max_size=4),
     names=st.lists(st.sampled_from(sorted(STEPS)), min_size=4, max_size=4),

@@ -104,7 +104,7 @@ def moves_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[tuple[obj
     """Entry by entry; of a large array some, and all of them at once in a random direction."""
     entries = list(np.ndindex(shape))
     if len(entries) > 16:
-        chosen = np.random.default_rng(len(entries)).choice(len(entries), 12, replace=False)
+        chosen = np.random.default_rng(len(entries)).choice(len(entries), 8, replace=False)
         # half of a move: two entries that come closer to each other are to stay in order
         yield "all of it", weights(len(entries), shape, dtype) / 2
         entries = [entries[k] for k in sorted(chosen)]

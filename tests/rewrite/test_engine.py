@@ -213,7 +213,7 @@ def test_cost_is_linear(leaf: Any, step: Any) -> None:
             gc.enable()
 
     seconds(100)
-    small, large = (min(seconds(count) for _ in range(2)) for count in (250, 2000))
+    small, large = (min(seconds(count) for _ in range(2)) for count in (200, 1600))
     assert large < 8 * 2.5 * small + 0.1
 
 
