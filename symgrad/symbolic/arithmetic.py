@@ -130,9 +130,10 @@ def with_tails(terms: Sequence[Any]) -> list[Any] | None:
     for term in terms:
         if term.is_Number:
             continue
-        c, f = (term.args[0], term.args[-1]) if term.is_Mul and len(term.args) == 2 else (1, term)
-        if type(f).__name__ in _SIGMOIDAL and (c == 1 or c.is_Number):
-            parts.append((sympy.sympify(c), f))
+        product = term.is_Mul and len(term.args) == 2
+        c, f = term.args if product else (sympy.Integer(1), term)
+        if type(f).__name__ in _SIGMOIDAL and c.is_Number:
+            parts.append((c, f))
         else:
             rest.append(term)
     if (not rest and len(parts) < 2 and number > 0) or abs(number) != sum(
