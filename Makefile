@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); if [ $$n -gt 2 ]; then echo $$n; else echo 2; fi)
+# there is a process for each core: threads within them would only wait for one another
+ALONE  := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 VENV   := .venv
 STAMP  := $(VENV)/.installed
 RUN    := $(VENV)/bin/python
@@ -21,7 +23,7 @@ demo: $(STAMP)  ## train, print and draw an example model
 	@$(RUN) -m symgrad demo
 
 test: $(STAMP)  ## run the whole suite, doctests included
-	@$(RUN) -m pytest -q -n $(JOBS)
+	@$(ALONE) $(RUN) -m pytest -q -n $(JOBS)
 
 lint: $(STAMP)  ## ruff and mypy
 	@$(RUN) -m ruff check .
@@ -44,7 +46,7 @@ bench: $(STAMP)  ## run the benchmarks, tests/benchmarks/bench_*.py
 	@$(RUN) -m pytest -q -s -o python_files='bench_*.py' tests/benchmarks
 
 fuzz: $(STAMP)  ## run the property tests with fresh seeds and many more examples
-	@$(RUN) -m pytest -q -n $(JOBS) -m hypothesis --hypothesis-profile=fuzz tests
+	@$(ALONE) $(RUN) -m pytest -q -n $(JOBS) -m hypothesis --hypothesis-profile=fuzz tests
 
 clean:  ## remove the environment, caches and build outputs
 	@rm -rf $(VENV) $(VENV).lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks \

@@ -70,7 +70,7 @@ def test_mnist_cnn_moves_images_and_keeps_them_whole(rng: np.random.Generator) -
 def test_autoencoder_beats_principal_components(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     module = example("autoencoder")
-    linear, nonlinear = module.main(epochs=25, picture=tmp_path / "rows.png", count=2500)
+    linear, nonlinear = module.main(epochs=16, picture=tmp_path / "rows.png", count=2500)
     assert nonlinear < 0.9 * linear
     assert pixels(tmp_path / "rows.png").shape == (3 * 28, 10 * 28, 4)
 
